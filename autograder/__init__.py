@@ -1,0 +1,3 @@
+"""The package that grades: reads rungs, jails submissions, judges them, names mistakes."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,201 @@
+"""States what must hold, in a grader's words, and remembers what was seen so that a mistake can be named.
+
+In a verdict run the first expectation that fails ends the item with `Wrong`. In a diagnosis run nothing is raised: the
+record of labels and values is what a mistake is known by.
+"""
+
+import math
+
+import torch
+
+from autograder.student import Ref, StudentError
+
+TOLERANCE = {
+    torch.float64: 1e-9,
+    torch.float32: 1e-5,
+    torch.float16: 1e-2,
+    torch.bfloat16: 2e-2,
+}
+KEPT_NUMBERS = 48
+KEPT_LETTERS = 200
+
+
+class Wrong(Exception):
+    """An expectation that did not hold; the message is for the learner."""
+
+
+class Expect:
+    def __init__(self, *, recording: bool):
+        self.recording = recording
+        self.record: list[list] = []
+
+    def tensor(self, what, actual, *, shape=None, dtype=None, finite=True, why="", record=False):
+        """`actual` is a tensor of that shape and dtype, without NaN or infinity."""
+        problem = _tensor_problem(actual, shape, dtype, finite)
+        self._judge(what, problem is None, f"{what} {problem}.", why, _seen(actual, record))
+
+    def shape(self, what, actual, shape, *, why=""):
+        self.tensor(what, actual, shape=shape, finite=False, why=why)
+
+    def close(self, what, actual, expected, *, why="", dtype=None, record=True):
+        """Equal up to the tolerance of the dtype: |a - e| <= tolerance * (1 + |e|). Floats compare as float64."""
+        if not isinstance(expected, torch.Tensor):
+            expected = torch.tensor(expected, dtype=torch.float64)
+            if isinstance(actual, (int, float)) and not isinstance(actual, bool):
+                actual = torch.tensor(actual, dtype=torch.float64)
+            elif isinstance(actual, torch.Tensor):
+                expected = expected.to(dtype or actual.dtype)
+        dtype = dtype or expected.dtype
+        problem = _tensor_problem(actual, tuple(expected.shape), dtype, finite=False)
+        if problem is None:
+            problem = _difference(actual, expected, TOLERANCE.get(dtype, 0.0))
+        self._judge(what, problem is None, f"{what}{_glue(problem)}{problem}.", why, _seen(actual, record))
+
+    def equal(self, what, actual, expected, *, why="", record=True):
+        """Exactly equal: numbers, strings, bytes, lists (tuples count as lists), dicts, tensors."""
+        held = _same(actual, expected)
+        message = f"{what} is {_short(actual)}, should be {_short(expected)}."
+        self._judge(what, held, message, why, _seen(actual, record))
+
+    def true(self, what, condition, *, why="", seen=None, record=True):
+        held = bool(torch.as_tensor(condition).all())
+        message = "" if why else f"{what}: does not hold."
+        self._judge(what, held, message, why, _seen(seen, record))
+
+    def below(self, what, number, bound, *, why="", record=True):
+        held = _is_number(number) and float(number) <= bound
+        message = f"{what} is {_short(number)}, should be at most {bound:g}."
+        self._judge(what, held, message, why, _seen(number, record))
+
+    def above(self, what, number, bound, *, why="", record=True):
+        held = _is_number(number) and float(number) >= bound
+        message = f"{what} is {_short(number)}, should be at least {bound:g}."
+        self._judge(what, held, message, why, _seen(number, record))
+
+    def raises(self, what, kind, function, *args, why="", mentions=None, **kwargs):
+        """Calling raises `kind` (or a subclass) in the student's code, with a message that mentions `mentions`."""
+        try:
+            returned = function(*args, **kwargs)
+        except StudentError as error:
+            held = kind.__name__ in error.bases
+            message = f"{what}: raised {error}, should raise {kind.__name__}."
+            if held and mentions is not None and str(mentions) not in error.message:
+                held, message = False, f"{what}: the {kind.__name__}'s message should mention {mentions!r}: {error}."
+            self._judge(what, held, message, why, ["raised", error.type])
+        else:
+            message = f"{what}: returned {_short(returned)}, should raise {kind.__name__}."
+            self._judge(what, False, message, why, ["returned"])
+
+    def note(self, what, value):
+        """Evidence for the diagnosis, never a verdict."""
+        self.record.append([what, True, summary(value)])
+
+    def _judge(self, what, held, message, why, seen):
+        self.record.append([what, held, seen])
+        if not held and not self.recording:
+            raise Wrong(" ".join(part for part in (why, message) if part))
+
+
+def _seen(value, record):
+    return summary(value) if record else None
+
+
+def summary(value):
+    """A short, comparable stand-in for a value: JSON types only."""
+    if isinstance(value, torch.Tensor):
+        flat = value.reshape(-1)
+        step = max(1, -(-flat.numel() // KEPT_NUMBERS))
+        numbers = flat[::step].to(torch.float64) if not flat.is_complex() else flat[::step].abs()
+        return ["tensor", str(value.dtype), list(value.shape), [summary(number) for number in numbers.tolist()]]
+    if isinstance(value, (list, tuple)):
+        return [summary(part) for part in value[:KEPT_NUMBERS]]
+    if isinstance(value, dict):
+        return [[str(key), summary(part)] for key, part in list(value.items())[:KEPT_NUMBERS]]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no word for it
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return str(value)[:KEPT_LETTERS]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, (str, bytes)):
+        return value[:KEPT_LETTERS] if isinstance(value, str) else repr(value[:KEPT_LETTERS])
+    return type(value).__name__
+
+
+def _tensor_problem(actual, shape, dtype, finite) -> str | None:
+    if not isinstance(actual, torch.Tensor):
+        return f"is {_short(actual)}, should be a tensor{f' of shape {tuple(shape)}' if shape is not None else ''}"
+    if shape is not None and tuple(actual.shape) != tuple(shape):
+        return f"has shape {tuple(actual.shape)}, should be {tuple(shape)}"
+    if dtype is not None and actual.dtype != dtype:
+        return f"has dtype {_plain(actual.dtype)}, should be {_plain(dtype)}"
+    if finite and actual.is_floating_point() and not bool(torch.isfinite(actual).all()):
+        return f"holds {_first_bad(actual)}"
+    return None
+
+
+def _first_bad(actual) -> str:
+    where = torch.nonzero(~torch.isfinite(actual))[0].tolist()
+    return f"{actual[tuple(where)].item()} at {where}"
+
+
+def _difference(actual, expected, tolerance) -> str | None:
+    """Where two tensors of one shape and dtype differ most, or None."""
+    if actual.numel() == 0:
+        return None
+    a, e = actual.to(torch.float64), expected.to(torch.float64)
+    same_infinity = a == e
+    excess = torch.where(same_infinity, 0.0, (a - e).abs() - tolerance * (1 + e.abs()))
+    excess = torch.nan_to_num(excess, nan=math.inf)
+    if bool((excess <= 0).all()):
+        return None
+    index = [int(i) for i in torch.unravel_index(excess.argmax(), excess.shape)]
+    place = f"[{', '.join(map(str, index))}] is" if index else " is"
+    count = int((excess > 0).sum())
+    of = f" ({count} of {excess.numel()} values differ)" if excess.numel() > 1 else ""
+    return f"{place} {a[tuple(index)].item():.6g}, should be {e[tuple(index)].item():.6g}{of}"
+
+
+def _glue(problem) -> str:
+    return "" if problem is not None and problem.startswith(("[", " ")) else " "
+
+
+def _same(actual, expected) -> bool:
+    if isinstance(actual, torch.Tensor) or isinstance(expected, torch.Tensor):
+        if not (isinstance(actual, torch.Tensor) and isinstance(expected, torch.Tensor)):
+            return False
+        return actual.dtype == expected.dtype and actual.shape == expected.shape and bool((actual == expected).all())
+    if isinstance(expected, (list, tuple)):
+        return (
+            isinstance(actual, (list, tuple))
+            and len(actual) == len(expected)
+            and all(_same(a, e) for a, e in zip(actual, expected, strict=True))
+        )
+    if isinstance(expected, dict):
+        return (
+            isinstance(actual, dict)
+            and actual.keys() == expected.keys()
+            and all(_same(actual[key], expected[key]) for key in expected)
+        )
+    return type(actual) is type(expected) and actual == expected
+
+
+def _is_number(value) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.numel() == 1 and not value.is_complex()
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _plain(dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _short(value) -> str:
+    if isinstance(value, torch.Tensor):
+        if value.numel() <= 8:
+            return f"tensor({value.tolist()}, dtype={_plain(value.dtype)})"
+        return f"a {_plain(value.dtype)} tensor of shape {tuple(value.shape)}"
+    if isinstance(value, Ref):
+        return "an object that is no plain value"
+    text = repr(value)
+    return text if len(text) <= 160 else f"{text[:150]}… ({len(text)} characters)"

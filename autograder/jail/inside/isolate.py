@@ -1,0 +1,87 @@
+"""Turns a freshly forked process into a place where untrusted code may run.
+
+`enter` gives the process new mount, network, ipc, uts and pid namespaces, a private /work, /tmp and /dev/shm, no /proc,
+resource limits, an unprivileged user without capabilities, and no way to gain new privileges.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import struct
+
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 1, 2, 4, 0x4000, 1 << 18
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+LAST_CAPABILITY = 40
+CAPABILITY_VERSION_3 = 0x20080522
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result, what):
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+
+
+def _mount(kind, target, flags, options=""):
+    _check(
+        _libc.mount(kind.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()),
+        f"mount {kind} on {target}",
+    )
+
+
+def new_namespaces(as_root: bool) -> None:
+    """Leaves the shared namespaces; the pid namespace holds from the next fork on."""
+    flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET
+    uid, gid = os.getuid(), os.getgid()
+    _check(_libc.unshare(flags if as_root else flags | CLONE_NEWUSER), "unshare")
+    if not as_root:
+        for name, line in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(line)
+
+
+def enter(limits: dict, uid: int | None) -> None:
+    """Closes the door behind the current process. `uid` is the user to become, None to stay (user namespace)."""
+    owner = os.getuid() if uid is None else uid
+    _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "make mounts private")
+    private = MS_NOSUID | MS_NODEV
+    _mount("tmpfs", "/work", private, f"size={limits['disk_mb']}m,nr_inodes=20000,mode=0700,uid={owner}")
+    _mount("tmpfs", "/tmp", private, f"size={limits['disk_mb']}m,nr_inodes=20000,mode=1777")
+    _mount("tmpfs", "/dev/shm", private, "size=16m,nr_inodes=1000,mode=1777")
+    _mount("tmpfs", "/proc", private | MS_RDONLY, "size=4k,mode=0555")
+    drop_privileges(uid)
+    _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "die with the template")
+    set_limits(limits)
+
+
+def drop_privileges(uid: int | None) -> None:
+    for capability in range(LAST_CAPABILITY + 1):
+        _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # EINVAL past the kernel's last one is fine
+    if uid is not None:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
+    _check(_libc.capset(header, bytes(24)), "drop capabilities")
+    _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+    _check(_libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "not dumpable")
+
+
+def set_limits(limits: dict) -> None:
+    """Resource limits that hold without namespaces too (the number of processes only where the user is the jail's)."""
+    megabyte = 1 << 20
+    for name, value in {
+        "RLIMIT_AS": limits["memory_mb"] * megabyte,
+        "RLIMIT_FSIZE": limits["disk_mb"] * megabyte,
+        "RLIMIT_CPU": limits["cpu_seconds"],
+        "RLIMIT_NOFILE": 128,
+        "RLIMIT_CORE": 0,
+        "RLIMIT_MSGQUEUE": 0,
+        "RLIMIT_NPROC": limits["processes"],
+    }.items():
+        if value is not None and hasattr(resource, name):  # not every system has every limit
+            resource.setrlimit(getattr(resource, name), (value, value))

@@ -1,0 +1,108 @@
+"""The warm template: a process that has torch imported and forks one worker per submission and rung.
+
+It never runs student code and never computes (a fork after one multi-threaded matrix product hangs). Orders arrive on
+the control socket as JSON, one datagram each; a spawn order brings two descriptors, the worker's connection and the
+pipe for what it prints.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+
+import isolate
+import serve_worker
+
+CONNECTION_FD, OUTPUT_FD = 3, 4
+
+
+def main() -> None:
+    options = json.loads(sys.argv[1])
+    control = socket.socket(fileno=options["control_fd"])
+    workers: dict[int, tuple[int, int]] = {}  # number -> (pid to wait for, pid to kill)
+    control.send(b'{"ready": true}')
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 2)
+        if not data:
+            return
+        order = json.loads(data)
+        number = order["number"]
+        if order["do"] == "spawn":
+            answer = spawn(order, descriptors, options, workers)
+        else:
+            answer = end(number, options, workers)
+        control.send(json.dumps(answer).encode())
+
+
+def spawn(order, descriptors, options, workers) -> dict:
+    reader, writer = os.pipe()
+    outer = os.fork()
+    if outer == 0:
+        os.close(reader)
+        guardian(order, descriptors, options, writer)
+    os.close(writer)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    with os.fdopen(reader) as pipe:
+        told = json.loads(pipe.read() or '{"error": "the worker\'s guardian died at once"}')
+    if "error" in told:
+        os.waitpid(outer, 0)
+        return told
+    workers[order["number"]] = (outer, told["pid"])
+    return {"pid": told["pid"]}
+
+
+def guardian(order, descriptors, options, writer) -> None:
+    """Unshares, forks the worker as process 1 of a new pid namespace, and passes on how it ended."""
+    try:
+        if options["isolated"]:
+            isolate.new_namespaces(options["as_root"])
+        pid = os.fork()
+    except OSError as error:
+        os.write(writer, json.dumps({"error": str(error)}).encode())
+        os._exit(1)
+    if pid == 0:
+        os.close(writer)
+        become_worker(order, descriptors, options)
+    os.write(writer, json.dumps({"pid": pid}).encode())
+    os.closerange(0, 256)
+    _, status = os.waitpid(pid, 0)
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def become_worker(order, descriptors, options) -> None:
+    connection, output = (os.dup2(fd, 100 + i) for i, fd in enumerate(descriptors))
+    os.dup2(connection, CONNECTION_FD)
+    os.dup2(output, OUTPUT_FD)
+    os.closerange(OUTPUT_FD + 1, 256)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(OUTPUT_FD, 1)
+    os.dup2(OUTPUT_FD, 2)
+    os.close(OUTPUT_FD)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trusted side, which then ends this process
+    if options["isolated"]:
+        isolate.enter(order["limits"], order["uid"])
+    else:
+        os.setsid()  # the group is what can be ended together without a pid namespace
+        isolate.set_limits(order["limits"] | {"processes": None})
+    serve_worker.serve(CONNECTION_FD, order["folder"])
+    os._exit(0)
+
+
+def end(number, options, workers) -> dict:
+    outer, pid = workers.pop(number)
+    finished, status = os.waitpid(outer, os.WNOHANG)
+    if not finished:  # so the worker is not reaped either, and its pid is still its own
+        kill = os.kill if options["isolated"] else os.killpg
+        with contextlib.suppress(ProcessLookupError):  # it ended in between; its guardian is about to
+            kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(outer, 0)
+    return {"exit": os.waitstatus_to_exitcode(status)}
+
+
+if __name__ == "__main__":
+    main()

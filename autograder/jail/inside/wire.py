@@ -1,0 +1,150 @@
+"""What crosses the jail's wall: msgpack frames with raw tensor bytes, and nothing that can execute.
+
+Both ends use this file, and each treats what it reads as hostile. A frame is an 8-byte big-endian length and that many
+bytes of msgpack. Besides msgpack's own types there are four extensions: tensors (dtype, shape, bytes), handles (a
+number that stands for an object on the jailed side), integers beyond 64 bits, and text with lone surrogates.
+"""
+
+import math
+import struct
+
+import msgspec
+import torch
+
+TENSOR, HANDLE, BIG_INTEGER, SURROGATE_TEXT = 1, 2, 3, 4
+LENGTH = struct.Struct(">Q")
+MAX_DIMENSIONS = 16
+MAX_DEPTH = 64
+MAX_INTEGER_BYTES = 8192
+HANDLE_BYTES = 8
+
+DTYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16,
+        torch.int8, torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.bool, torch.complex64,
+        torch.complex128,
+    )
+}  # fmt: skip
+
+
+class WireError(Exception):
+    """A value or a frame that must not cross."""
+
+
+class Handle(msgspec.Struct, frozen=True):
+    """Stands for an object that stays on the jailed side."""
+
+    number: int
+
+
+class _Tensor(msgspec.Struct, array_like=True):
+    dtype: str
+    shape: list[int]
+    data: bytes
+
+
+_plain = msgspec.msgpack.Encoder()
+_tensor_decoder = msgspec.msgpack.Decoder(_Tensor)
+
+
+def _encode_special(value):
+    if isinstance(value, torch.Tensor):
+        return msgspec.msgpack.Ext(TENSOR, _encode_tensor(value))
+    raise WireError(f"a {type(value).__name__} cannot cross the jail's wall")
+
+
+def _encode_tensor(tensor) -> bytes:
+    name = str(tensor.dtype).removeprefix("torch.")
+    if name not in DTYPES or tensor.layout is not torch.strided:
+        raise WireError(f"a tensor of dtype {tensor.dtype} and layout {tensor.layout} cannot cross the jail's wall")
+    flat = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    return _plain.encode(_Tensor(name, list(tensor.shape), flat.view(torch.uint8).numpy().tobytes()))
+
+
+def _decode_tensor(payload) -> torch.Tensor:
+    raw = _tensor_decoder.decode(payload)
+    dtype = DTYPES.get(raw.dtype)
+    if dtype is None:
+        raise WireError(f"unknown dtype {raw.dtype[:40]!r}")
+    if len(raw.shape) > MAX_DIMENSIONS or any(size < 0 for size in raw.shape):
+        raise WireError("impossible tensor shape")
+    if math.prod(raw.shape) * dtype.itemsize != len(raw.data):
+        raise WireError(f"a tensor of shape {raw.shape} came with {len(raw.data)} bytes")
+    if not raw.data:
+        return torch.empty(raw.shape, dtype=dtype)
+    if dtype is torch.bool:  # any byte other than 0 and 1 would be undefined behaviour in torch
+        return torch.frombuffer(bytearray(raw.data), dtype=torch.uint8).ne(0).reshape(raw.shape)
+    return torch.frombuffer(bytearray(raw.data), dtype=dtype).reshape(raw.shape)
+
+
+def _decode_special(code, payload):
+    if code == TENSOR:
+        return _decode_tensor(payload)
+    if code == HANDLE and len(payload) == HANDLE_BYTES:
+        return Handle(int.from_bytes(payload, "big"))
+    if code == BIG_INTEGER and len(payload) <= MAX_INTEGER_BYTES:
+        return int.from_bytes(payload, "big", signed=True)
+    if code == SURROGATE_TEXT:
+        return bytes(payload).decode("utf-8", "surrogatepass")
+    raise WireError(f"unknown or malformed extension {code}")
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_encode_special)
+_decoder = msgspec.msgpack.Decoder(ext_hook=_decode_special)
+
+
+def portable(value, stand_in, depth=0):
+    """A copy of `value` made of what can cross; `stand_in(object)` gives a plain value or Handle for anything else."""
+    if depth > MAX_DEPTH:
+        raise WireError(f"a value nested more than {MAX_DEPTH} levels deep")
+    kind = type(value)
+    if value is None or kind in (bool, float, bytes):
+        return value
+    if kind is Handle:
+        return msgspec.msgpack.Ext(HANDLE, value.number.to_bytes(HANDLE_BYTES, "big"))
+    if kind is int:
+        return value if -(2**63) <= value < 2**63 else _big_integer(value)
+    if kind is str:
+        return _text(value)
+    if kind in (list, tuple):
+        return [portable(part, stand_in, depth + 1) for part in value]
+    if kind is dict and all(type(key) in (str, bytes, int, float, bool) for key in value):
+        return {key: portable(part, stand_in, depth + 1) for key, part in value.items()}
+    if isinstance(value, torch.Tensor):
+        return value.detach()
+    return portable(stand_in(value), stand_in, depth + 1)
+
+
+def _big_integer(value):
+    size = value.bit_length() // 8 + 1
+    if size > MAX_INTEGER_BYTES:
+        raise WireError(f"an integer of {size} bytes")
+    return msgspec.msgpack.Ext(BIG_INTEGER, value.to_bytes(size, "big", signed=True))
+
+
+def _text(value):
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return msgspec.msgpack.Ext(SURROGATE_TEXT, value.encode("utf-8", "surrogatepass"))
+    return value
+
+
+def encode(message) -> bytes:
+    """The frame for a message that `portable` returned. Raises WireError."""
+    try:
+        body = _encoder.encode(message)
+    except (TypeError, ValueError, OverflowError, RecursionError, RuntimeError, NotImplementedError) as error:
+        raise WireError(str(error)) from error
+    return LENGTH.pack(len(body)) + body
+
+
+def decode(body):
+    """The message in a frame's body. Raises WireError whatever the bytes."""
+    try:
+        return _decoder.decode(body)
+    except WireError:
+        raise
+    except Exception as error:  # the decoder meets bytes that an attacker chose: any failure is the same verdict
+        raise WireError(f"{type(error).__name__}: {error}") from error

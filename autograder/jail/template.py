@@ -1,0 +1,198 @@
+"""Starts warm templates (see `inside/serve_template.py`) and asks them for workers.
+
+With bubblewrap the template lives in a read-only root that holds the interpreter, its standard library, the system's
+shared libraries and an allowlist of packages, and nothing else: no home, no course, no network. As root, bubblewrap
+mounts without a user namespace and each worker becomes an unprivileged user of its own; an ordinary user gets a user
+namespace. Without bubblewrap the template is a plain subprocess, which is only fit for one's own code.
+"""
+
+import contextlib
+import importlib.util
+import itertools
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+HERE = Path(__file__).parent
+PACKAGES = (
+    "torch", "torchgen", "functorch", "numpy", "numpy.libs", "typing_extensions", "sympy", "mpmath", "networkx",
+    "jinja2", "markupsafe", "filelock", "fsspec", "msgspec", "regex",
+)  # fmt: skip
+SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+FIRST_UID, UIDS = 200_000, 100_000
+START_SECONDS = 120
+
+
+class JailError(Exception):
+    """The jail itself could not be set up; nothing was learned about a submission."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one worker may use. Megabytes of address space and of disk, CPU seconds, processes and threads."""
+
+    memory_mb: int = 3072
+    disk_mb: int = 256
+    cpu_seconds: int = 300
+    processes: int = 16
+
+
+def bubblewrap() -> str | None:
+    """The path of a bubblewrap that works here, or None."""
+    path = shutil.which("bwrap")
+    if path is None:
+        return None
+    probe = subprocess.run([path, *_namespaces(), "--ro-bind", "/", "/", "true"], capture_output=True)
+    return path if probe.returncode == 0 else None
+
+
+def _namespaces() -> list[str]:
+    shared = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session"]
+    if os.geteuid() != 0:
+        return ["--unshare-user", *shared]
+    capabilities = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_KILL")
+    return [*shared, *(part for name in capabilities for part in ("--cap-add", name))]
+
+
+def _package_paths() -> list[Path]:
+    """Where the allowlisted packages lie; what is not installed is left out."""
+    site = Path(importlib.util.find_spec("torch").origin).parent.parent
+    paths = (path for name in PACKAGES for path in (site / name, site / f"{name}.py"))
+    return [path for path in paths if path.exists()]
+
+
+def _interpreter() -> str:
+    return os.path.realpath(sys.executable)
+
+
+def _arguments(isolated: bool, control_fd: int) -> str:
+    return json.dumps({"control_fd": control_fd, "isolated": isolated, "as_root": os.geteuid() == 0})
+
+
+def _bubblewrap_command(path: str, control_fd: int) -> list[str]:
+    stdlib = sysconfig.get_path("stdlib")
+    folders = [folder for folder in SYSTEM_FOLDERS if os.path.exists(folder)]
+    library = os.path.join(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("LDLIBRARY") or "")
+    if os.path.isfile(library):
+        folders.append(library)
+    binds = {folder: folder for folder in [*folders, stdlib, _interpreter()]}
+    binds |= {f"/jail/site/{package.name}": str(package) for package in _package_paths()}
+    binds |= {f"/jail/{part}": str(HERE / part) for part in ("inside", "instruments")}
+    command = [path, *_namespaces(), "--dev", "/dev", "--proc", "/proc"]
+    for folder in sorted({str(parent) for target in binds for parent in Path(target).parents} - {"/"}):
+        command += ["--perms", "0755", "--dir", folder]  # bubblewrap would make them 0700, closed to the worker's user
+    for target, source in binds.items():
+        command += ["--ro-bind", source, target]
+    for hidden in _other_packages(stdlib):
+        command += ["--tmpfs", hidden]
+    command += ["--dir", "/work", "--dir", "/tmp", "--dir", "/dev/shm", "--remount-ro", "/dev", "--remount-ro", "/"]
+    return [*command, "--chdir", "/", *_python("/jail/inside", "/jail/site", _arguments(True, control_fd))]
+
+
+def _other_packages(stdlib: str) -> list[str]:
+    """Folders of installed packages that lie under a folder we show; each is covered by an empty one."""
+    candidates = [
+        Path(stdlib) / "site-packages",
+        Path(stdlib) / "dist-packages",
+        Path("/usr/lib/python3/dist-packages"),
+    ]
+    candidates += Path("/usr/local/lib").glob("python3*/*-packages")
+    return sorted({str(path.resolve()) for path in candidates if path.is_dir()})
+
+
+def _python(inside: str, site: str, arguments: str) -> list[str]:
+    start = f"import sys; sys.path[:0] = [{inside!r}, {site!r}]; import serve_template; serve_template.main()"
+    return [_interpreter(), "-I", "-S", "-B", "-c", start, arguments]
+
+
+class Template:
+    """One warm template process. `hash_seed` is its PYTHONHASHSEED. Starts at once; ready when first used."""
+
+    def __init__(self, *, hash_seed: int, jail: str):
+        self.isolated = jail == "bubblewrap"
+        self._numbers = itertools.count(1)
+        self._resources = contextlib.ExitStack()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._resources.callback(self._control.close)
+        if self.isolated:
+            path = bubblewrap()
+            if path is None:
+                raise JailError("bubblewrap is not usable here (Debian and Ubuntu: apt-get install bubblewrap)")
+            command = _bubblewrap_command(path, theirs.fileno())
+        else:
+            site = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="ladder-site-")))
+            for package in _package_paths():
+                (site / package.name).symlink_to(package)
+            command = _python(str(HERE / "inside"), str(site), _arguments(False, theirs.fileno()))
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": "/work" if self.isolated else tempfile.gettempdir(),
+            "LANG": "C.UTF-8",
+            "OMP_NUM_THREADS": "1",
+            "PYTHONHASHSEED": str(hash_seed),
+        }
+        self._log = self._resources.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        with theirs:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+            )
+        self._ready = False
+
+    def spawn(self, connection: socket.socket, output_fd: int, folder: str, limits: Limits) -> int:
+        """Forks a worker that serves `connection` and prints into `output_fd`; returns its number."""
+        number = next(self._numbers)
+        order = {
+            "do": "spawn",
+            "number": number,
+            "limits": msgspec.to_builtins(limits),
+            "uid": FIRST_UID + (os.getpid() * 64 + number) % UIDS if os.geteuid() == 0 else None,
+            "folder": folder,
+        }
+        answer = self._ask(order, [connection.fileno(), output_fd])
+        if "error" in answer:
+            raise JailError(f"the jail could not start a worker: {answer['error']}")
+        return number
+
+    def end(self, number: int) -> int:
+        """Ends a worker and all its processes; returns its exit code (256 - n for a death by signal n)."""
+        return self._ask({"do": "end", "number": number}, [])["exit"]
+
+    def _ask(self, order: dict, descriptors: list[int]) -> dict:
+        self._wait_until_ready()
+        socket.send_fds(self._control, [json.dumps(order).encode()], descriptors)
+        return self._answer()
+
+    def _wait_until_ready(self) -> None:
+        if not self._ready:
+            self._answer()
+            self._ready = True
+
+    def _answer(self) -> dict:
+        self._control.settimeout(START_SECONDS)
+        try:
+            data = self._control.recv(1 << 16)
+        except TimeoutError:
+            data = b""
+        if not data:
+            self._log.seek(0)
+            told = self._log.read().decode(errors="replace").strip()[-2000:]
+            raise JailError(f"the jail's template process ended or hangs; it said:\n{told or '(nothing)'}")
+        return json.loads(data)
+
+    def close(self) -> None:
+        self._control.close()
+        self._process.terminate()
+        self._process.wait()
+        self._resources.close()

@@ -1,0 +1,189 @@
+"""The trusted end of one jailed worker: sends requests, waits no longer than allowed, believes nothing."""
+
+import os
+import selectors
+import shutil
+import socket
+import tempfile
+import time
+
+from autograder.jail.inside import wire
+from autograder.jail.template import Limits, Template
+
+MAX_REPLY = 64 << 20
+MAX_OUTPUT = 1 << 20
+START_SECONDS = 30.0
+
+
+class WorkerLost(Exception):
+    """The worker is gone; the message says how it ended. What it printed last is in `output`."""
+
+    status = "crashed"
+
+    def __init__(self, message: str, output: str = ""):
+        super().__init__(message)
+        self.output = output
+
+
+class WorkerDied(WorkerLost):
+    """It ended by itself: os._exit, a signal, the memory limit."""
+
+
+class WorkerTimeout(WorkerLost):
+    """It did not answer in time."""
+
+    status = "timeout"
+
+
+class WorkerFlooded(WorkerLost):
+    """It printed or answered more than anybody may."""
+
+
+class BadReply(WorkerLost):
+    """It answered with bytes that no honest worker sends."""
+
+
+class Worker:
+    """One submission in one process. `files` maps relative paths to bytes."""
+
+    def __init__(self, template: Template, files: dict[str, bytes], limits: Limits):
+        self._template = template
+        self._folder = None if template.isolated else tempfile.mkdtemp(prefix="ladder-work-")
+        self._socket, theirs = socket.socketpair()
+        self._output_fd, output_theirs = os.pipe()
+        os.set_blocking(self._output_fd, False)
+        self._printed = bytearray()
+        self._count = 0
+        self.alive = True
+        self.memory_mb = limits.memory_mb
+        with theirs:
+            self._number = template.spawn(theirs, output_theirs, self._folder or "/work", limits)
+        os.close(output_theirs)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._socket, selectors.EVENT_READ)
+        self._selector.register(self._output_fd, selectors.EVENT_READ)
+        self.deadline = time.monotonic() + START_SECONDS
+        self._send([0, files])
+        self._receive(0)
+
+    def request(self, operation: str, *arguments):
+        """(True, value) or (False, the description of what the student's code raised). Raises WorkerLost."""
+        self._count += 1
+        self._send([self._count, operation, list(arguments)])
+        return self._receive(self._count)
+
+    def start_item(self, seconds: float) -> None:
+        self.deadline = time.monotonic() + seconds
+        self._printed.clear()
+
+    def printed(self) -> str:
+        """The last lines that the submission printed in this item."""
+        return self._printed[-600:].decode(errors="replace").strip()
+
+    def close(self) -> int | None:
+        """Ends the worker; its exit code, or None when it was closed before."""
+        if not self.alive:
+            return None
+        self.alive = False
+        self._selector.close()
+        self._socket.close()
+        os.close(self._output_fd)
+        code = self._template.end(self._number)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        return code
+
+    def _send(self, message) -> None:
+        frame = memoryview(wire.encode(wire.portable(message, _no_stand_in)))
+        self._socket.setblocking(False)
+        while frame:
+            try:
+                frame = frame[self._socket.send(frame) :]
+            except BlockingIOError:
+                self._wait(selectors.EVENT_READ | selectors.EVENT_WRITE)
+            except OSError:  # closed by the other side: the reply, or its absence, says why
+                return
+
+    def _receive(self, number: int):
+        (size,) = wire.LENGTH.unpack(self._read_exactly(wire.LENGTH.size))
+        if size > MAX_REPLY:
+            self._lose(WorkerFlooded, f"the answer has {size >> 20:,} MiB; at most {MAX_REPLY >> 20} MiB are accepted")
+        try:
+            reply = wire.decode(self._read_exactly(size))
+        except wire.WireError as error:
+            self._lose(BadReply, f"the worker sent a malformed answer ({error})")
+        if not (isinstance(reply, list) and len(reply) == 3 and reply[0] == number and isinstance(reply[1], bool)):
+            self._lose(BadReply, "the worker sent an answer that belongs to no question")
+        return reply[1], reply[2]
+
+    def _read_exactly(self, size: int) -> bytearray:
+        parts = bytearray()
+        self._socket.setblocking(False)
+        while len(parts) < size:
+            try:
+                part = self._socket.recv(min(size - len(parts), 1 << 20))
+            except BlockingIOError:
+                self._wait(selectors.EVENT_READ)
+                continue
+            except OSError:
+                part = b""
+            if not part:
+                self._lose_dead()
+            parts += part
+            if time.monotonic() > self.deadline:
+                self._lose(WorkerTimeout, "no answer within the time limit")
+        return parts
+
+    def _wait(self, events: int) -> None:
+        """Waits for the connection, draining what the submission prints meanwhile."""
+        self._selector.modify(self._socket, events)
+        ready = self._selector.select(max(0.0, self.deadline - time.monotonic()))
+        if not ready:
+            self._lose(WorkerTimeout, "no answer within the time limit")
+        if any(key.fd == self._output_fd for key, _ in ready):
+            self._drain()
+
+    def _drain(self) -> None:
+        try:
+            part = os.read(self._output_fd, 1 << 16)
+        except BlockingIOError:
+            return
+        if not part:
+            self._selector.unregister(self._output_fd)
+        self._printed += part
+        if len(self._printed) > MAX_OUTPUT:
+            self._lose(WorkerFlooded, f"it printed more than {MAX_OUTPUT >> 20} MiB: remove the print")
+
+    def _lose(self, kind: type[WorkerLost], message: str):
+        output = self.printed()
+        self.close()
+        raise kind(message, output)
+
+    def _lose_dead(self):
+        while len(self._printed) < MAX_OUTPUT:
+            before = len(self._printed)
+            try:
+                self._printed += os.read(self._output_fd, 1 << 16)
+            except BlockingIOError:
+                break
+            if len(self._printed) == before:
+                break
+        output = self.printed()
+        raise WorkerDied(_obituary(self.close(), self.memory_mb), output)
+
+
+def _obituary(code: int, memory_mb: int) -> str:
+    if code > 128:
+        signal = 256 - code
+        cause = {
+            9: f"it was killed (more than {memory_mb} MiB of memory?)",
+            11: "segmentation fault",
+            24: "it used up its CPU time",
+            25: "it wrote more to disk than allowed",
+        }.get(signal, f"signal {signal}")
+        return f"the process ended: {cause}"
+    return f"the process ended with exit code {code} (os._exit?)"
+
+
+def _no_stand_in(value):
+    raise wire.WireError(f"a grader tried to send a {type(value).__name__}")

@@ -1,0 +1,126 @@
+"""Names the mistake behind failing items by comparing what they saw with what catalogued mistakes looked like.
+
+The records are made by `ladder check-course --record`: each mistake is graded as an ordinary jailed submission, and for
+each item that it fails, what the item sees on fixed inputs is kept. A wrong name is worse than none, so a mistake is
+named only where it explains what was seen, and where nothing that it would also break passed.
+"""
+
+import hashlib
+import math
+from pathlib import Path
+
+import msgspec
+
+from autograder.course import Milestone
+from autograder.mistakes import catalogue
+from autograder.mistakes.catalogue import Mistake
+from autograder.student import StudentError
+
+RELATIVE, ABSOLUTE = 1e-5, 1e-7
+HERE = Path(__file__).parent
+
+
+class Evidence(msgspec.Struct, array_like=True):
+    """What one item saw on the fixed inputs: (label, held, value) in order, and the exception that ended it."""
+
+    record: list[list]
+    ended: str | None
+
+    @classmethod
+    def of(cls, record: list[list], error: BaseException | None) -> "Evidence":
+        ended = None if error is None else error.type if isinstance(error, StudentError) else type(error).__name__
+        return cls(msgspec.to_builtins(record), ended)
+
+    def equals(self, other: "Evidence") -> bool:
+        return self.ended == other.ended and alike(self.record, other.record)
+
+
+class _Records(msgspec.Struct):
+    """`key` ties the records to catalogue, reference and grader; `mistakes[slug][item]` is the Evidence."""
+
+    key: str
+    mistakes: dict[str, dict[str, Evidence]]
+
+
+def alike(a, b) -> bool:
+    """Equal, with numbers compared as measured ones."""
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(alike, a, b))
+    if type(a) in (int, float) and type(b) in (int, float):
+        if math.isnan(a) or math.isnan(b):
+            return math.isnan(a) and math.isnan(b)
+        return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    return type(a) is type(b) and a == b
+
+
+def path_for(milestone: Milestone) -> Path:
+    return HERE / "records" / f"{milestone.name}.json"
+
+
+def key_for(milestone: Milestone, reference: dict[str, bytes]) -> str:
+    """Changes when the catalogue, the rung's grader or the reference does."""
+    total = hashlib.sha256()
+    path = catalogue.path_for(milestone)
+    parts = [path.read_bytes() if path.exists() else b"", milestone.grader.read_bytes()]
+    parts += [name.encode() + b"\0" + reference[name] for name in sorted(reference) if name.endswith(".py")]
+    for part in parts:
+        total.update(len(part).to_bytes(8, "big") + part)
+    return total.hexdigest()
+
+
+class Diagnosis:
+    """The recorded mistakes of some rungs. `Diagnosis({})` names nothing."""
+
+    def __init__(self, rungs: dict[int, list[tuple[Mistake, dict[str, Evidence]]]]):
+        self._rungs = rungs
+
+    @classmethod
+    def load(cls, milestones: list[Milestone]) -> "Diagnosis":
+        return cls({milestone.number: _load(milestone) for milestone in milestones})
+
+    def name(
+        self, milestone: Milestone, statuses: dict[str, str], evidence: dict[str, Evidence]
+    ) -> dict[str, Mistake | None]:
+        """For each item with evidence: the mistake that explains it, or None."""
+        known = self._rungs.get(milestone.number, [])
+        possible = [
+            (mistake, records) for mistake, records in known if all(statuses.get(item) != "passed" for item in records)
+        ]
+        return {item: _best(item, seen, evidence, possible) for item, seen in evidence.items()}
+
+
+def _best(item: str, seen: Evidence, evidence: dict[str, Evidence], possible) -> Mistake | None:
+    """Among the mistakes that look the same in this item, the one that explains most; None where two names tie."""
+    matching = [
+        (sum(name in evidence and evidence[name].equals(record) for name, record in records.items()), mistake)
+        for mistake, records in possible
+        if item in records and records[item].equals(seen)
+    ]
+    if not matching:
+        return None
+    most = max(count for count, _ in matching)
+    best = [mistake for count, mistake in matching if count == most]
+    return best[0] if len({mistake.name for mistake in best}) == 1 else None
+
+
+def _load(milestone: Milestone) -> list[tuple[Mistake, dict[str, Evidence]]]:
+    path = path_for(milestone)
+    if not path.exists():
+        return []
+    records = msgspec.json.decode(path.read_bytes(), type=_Records).mistakes
+    return [(mistake, records[mistake.slug]) for mistake in catalogue.mistakes(milestone) if mistake.slug in records]
+
+
+def recorded_key(milestone: Milestone) -> str | None:
+    path = path_for(milestone)
+    return msgspec.json.decode(path.read_bytes(), type=_Records).key if path.exists() else None
+
+
+def save(milestone: Milestone, key: str, records: dict[str, dict[str, Evidence]]) -> bytes:
+    """The records file's content, one mistake per line so that a change shows as one line."""
+    lines = [
+        f"{msgspec.json.encode(slug).decode()}:{msgspec.json.encode(items).decode()}"
+        for slug, items in sorted(records.items())
+    ]
+    body = ",\n".join(lines)
+    return f'{{"key":"{key}","mistakes":{{\n{body}\n}}}}\n'.encode()

@@ -1,0 +1,261 @@
+"""The trusted side's view of jailed code: `student.model.attention.Head(…)` and what comes back.
+
+Nothing of the submission is ever imported here. A call becomes a request to the worker; tensors and plain values come
+back as copies, anything else as a `Ref` that stands for the object over there. docs/add-a-rung.md shows the whole API.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+
+from autograder.jail.inside.wire import Handle
+from autograder.jail.worker import BadReply, Worker, WorkerLost
+
+
+class StudentError(Exception):
+    """The submission's code raised. Its own file and line are known where the traceback passed through them."""
+
+    def __init__(self, description: dict):
+        try:
+            self.kind = str(description["kind"])
+            self.type = str(description["type"])
+            self.bases = [str(name) for name in description["bases"]]
+            self.message = str(description["message"])
+            self.file = description["file"] if isinstance(description["file"], str) else None
+            self.line = description["line"] if isinstance(description["line"], int) else None
+            self.source = str(description["source"])
+        except (KeyError, TypeError) as error:
+            raise BadReply(f"the worker sent a malformed description of an exception ({error!r})") from None
+        super().__init__(f"{self.type}: {self.message}" if self.message else self.type)
+
+    def place(self) -> str:
+        """`model/attention.py:31`, as far as it is known."""
+        return ":".join(str(part) for part in (self.file, self.line) if part is not None)
+
+
+class Ref:
+    """Stands for a name in the submission, or for an object that stays in the worker."""
+
+    def __init__(self, student: "Student", target: list):
+        self._student = student
+        self._target = target
+
+    def __getattr__(self, attribute: str) -> "Ref":
+        return Ref(self._student, [*self._target, attribute])
+
+    def __call__(self, *args, **kwargs):
+        return self._student._call(self, args, kwargs, keep=False)
+
+    def __repr__(self) -> str:
+        return f"<{'.'.join(str(part) for part in self._target)}>"
+
+
+class Student:
+    """One submission, for as long as one rung is graded. `open_worker` starts its process, again after each death."""
+
+    def __init__(self, open_worker: Callable[[], Worker], open_twin: Callable[[], Worker] | None = None):
+        self._open_worker = open_worker
+        self._open_twin = open_twin
+        self._worker: Worker | None = None
+        self._twin: Student | None = None
+        self._lost_modules: dict[str, WorkerLost] = {}
+        self._deadline = 0.0
+        self._item: tuple[int, list[str]] = (0, [])
+        self.files = Files(self)
+
+    # the life of a worker
+
+    def begin(self, *, seed: int, seconds: float, names: Iterable[str] = (), not_allowed: Iterable[str] = ()) -> None:
+        """Starts an item: a living worker, its clock, its seed, its forbidden names, and the names it needs."""
+        if self._twin is not None:
+            self._twin.close()
+            self._twin = None
+        self._deadline = time.monotonic() + seconds
+        self._item = seed, list(not_allowed)
+        self._ensure_worker(seconds)
+        self._resolve(list(names))
+
+    def _ensure_worker(self, seconds: float) -> None:
+        if self._worker is None or not self._worker.alive:
+            self._worker = self._open_worker()
+        self._worker.start_item(seconds)
+        self._deadline = time.monotonic() + seconds
+        self._request("begin", *self._item)
+
+    def _resolve(self, names: list[str]) -> None:
+        """Imports the modules of `names`. One whose import killed a worker is not tried again."""
+        for name in names:
+            module = ".".join(name.split(".")[:2])
+            if module in self._lost_modules:
+                raise self._lost_modules[module]
+            try:
+                self._request("resolve", [name])
+            except WorkerLost as lost:
+                file = module.replace(".", "/") + ".py"
+                self._lost_modules[module] = type(lost)(f"importing {file}: {lost}", lost.output)
+                raise self._lost_modules[module] from None
+
+    def printed(self) -> str:
+        return self._worker.printed() if self._worker is not None and self._worker.alive else ""
+
+    def close(self) -> None:
+        for side in (self._worker, self._twin):
+            if side is not None:
+                side.close()
+
+    def twin(self) -> "Student":
+        """The same submission in a second process with another PYTHONHASHSEED."""
+        if self._twin is None:
+            if self._open_twin is None:
+                raise RuntimeError("a twin has no twin")
+            self._twin = Student(self._open_twin)
+            self._twin._item = self._item
+            self._twin._ensure_worker(max(0.0, self._deadline - time.monotonic()))
+        return self._twin
+
+    # requests
+
+    def __getattr__(self, package: str) -> Ref:
+        if package.startswith("_"):
+            raise AttributeError(package)
+        return Ref(self, [package])
+
+    def _request(self, operation: str, *arguments):
+        assert self._worker is not None
+        held, value = self._worker.request(operation, *arguments)
+        if not held:
+            raise StudentError(value)
+        return self._incoming(value)
+
+    def _incoming(self, value):
+        if isinstance(value, Handle):
+            return Ref(self, [value])
+        if isinstance(value, list):
+            return [self._incoming(part) for part in value]
+        if isinstance(value, dict):
+            return {key: self._incoming(part) for key, part in value.items()}
+        return value
+
+    def _outgoing(self, value):
+        if isinstance(value, Ref):
+            if value._student is not self:
+                raise ValueError("an object of one worker was passed to another")
+            if isinstance(value._target[0], Handle) and len(value._target) == 1:
+                return value._target[0]
+            return self._request("hold", value._target)._target[0]
+        if isinstance(value, (list, tuple)):
+            return [self._outgoing(part) for part in value]
+        if isinstance(value, dict):
+            return {key: self._outgoing(part) for key, part in value.items()}
+        return value
+
+    def _call(self, ref: Ref, args, kwargs, *, keep: bool):
+        return self._request("call", ref._target, self._outgoing(args), self._outgoing(kwargs), keep)
+
+    def _list(self, value, length: int | None = None) -> list:
+        """A reply that an honest worker always sends as a list of `length`."""
+        if not isinstance(value, list) or (length is not None and len(value) != length):
+            raise BadReply("the worker sent an answer of the wrong form")
+        return value
+
+    # what graders call; see docs/add-a-rung.md
+
+    def value(self, ref: Ref):
+        return self._request("value", ref._target)
+
+    def set(self, ref: Ref, attribute: str, value) -> None:
+        self._request("set", ref._target, attribute, self._outgoing(value))
+
+    def put(self, value) -> Ref:
+        return self._request("put", self._outgoing(value))
+
+    def keep(self, ref: Ref, *args, **kwargs) -> Ref:
+        return self._call(ref, args, kwargs, keep=True)
+
+    def batch(self, ref: Ref, calls: Iterable) -> list:
+        """Results in order; a StudentError in place of a call that raised. A call is a tuple of arguments."""
+        packed = [[self._outgoing(args), {}] for args in calls]
+        replies = self._list(self._request("batch", ref._target, packed), len(packed))
+        return [self._unpack(reply) for reply in replies]
+
+    def _unpack(self, reply):
+        held, value = self._list(reply, 2)
+        return value if held else StudentError(value)
+
+    def repeat(self, ref: Ref, n: int, *args, **kwargs) -> list:
+        """The results of n equal calls; raises the first StudentError."""
+        replies = self._request("repeat", ref._target, n, self._outgoing(args), self._outgoing(kwargs))
+        return self._list(replies, n)
+
+    def generator(self, seed: int) -> Ref:
+        return self._request("generator", seed)
+
+    def next(self, ref: Ref):
+        more, value = self._list(self._request("next", ref._target), 2)
+        if not more:
+            raise StopIteration
+        return value
+
+    def instrument(self, name: str, *args, **kwargs) -> Ref:
+        return self._request("instrument", name, self._outgoing(args), self._outgoing(kwargs))
+
+    def forbid(self, *names: str) -> "Forbid":
+        return Forbid(self, list(names))
+
+    def parameters(self, module: Ref) -> list[dict]:
+        return self._list(self._request("parameters", module._target))
+
+    def get_parameters(self, module: Ref) -> list:
+        return self._list(self._request("get_parameters", module._target))
+
+    def set_parameters(self, module: Ref, tensors: list) -> None:
+        self._request("set_parameters", module._target, list(tensors))
+
+    def zero_parameters(self, module: Ref, min_ndim: int = 0) -> None:
+        self._request("zero_parameters", module._target, min_ndim)
+
+    def zero_grad(self, module: Ref) -> None:
+        self._request("zero_grad", module._target)
+
+    def gradients(self, module: Ref) -> list:
+        return self._list(self._request("gradients", module._target))
+
+    def modes(self, module: Ref) -> list[bool]:
+        return self._list(self._request("modes", module._target))
+
+    def backward(self, ref: Ref, *args, pick=None, seed=None, **kwargs):
+        packed = self._outgoing(args), self._outgoing(kwargs)
+        return self._request("backward", ref._target, *packed, pick, self._outgoing(seed))
+
+    def input_gradient(self, ref: Ref, x, seed, pick=None):
+        return self._request("input_gradient", ref._target, self._outgoing(x), self._outgoing(seed), pick)
+
+
+class Forbid:
+    """Forbids library names besides the item's own while a `with` block runs."""
+
+    def __init__(self, student: Student, names: list[str]):
+        self._student, self._names = student, names
+
+    def __enter__(self) -> None:
+        self._student._request("forbid", self._student._item[1] + self._names)
+
+    def __exit__(self, *_) -> None:
+        worker = self._student._worker
+        if worker is not None and worker.alive:
+            self._student._request("forbid", self._student._item[1])
+
+
+class Files:
+    """The submission's own folder in the worker."""
+
+    def __init__(self, student: Student):
+        self._student = student
+
+    def put(self, path: str, data: bytes) -> None:
+        self._student._request("file_put", path, data)
+
+    def get(self, path: str) -> bytes:
+        return self._student._request("file_get", path)
+
+    def list(self) -> list[str]:
+        return self._student._list(self._student._request("file_list"))
