@@ -12,11 +12,12 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from autograder.draw import Draw
+from autograder.errors import HarnessFault
 from autograder.expect import Expect
 from autograder.student import Student
 
 
-class BenchError(Exception):
+class BenchError(HarnessFault):
     """The graders themselves could not be collected or run."""
 
 

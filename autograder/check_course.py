@@ -1,13 +1,12 @@
 """The grader is graded: stubs, solutions, mistakes and alternatives go through grading like any submission."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import msgspec
 
-from autograder import grading
 from autograder.bench import Bench, with_bench
-from autograder.course import ROOT, SOLUTIONS, Milestone
+from autograder.course import ROOT, SOLUTIONS, CourseError, Milestone
+from autograder.explain import anchor_of, headings
 from autograder.files import write_atomically
 from autograder.grading import Grader, Templates
 from autograder.mistakes import catalogue, diagnosis
@@ -140,21 +139,9 @@ def _mistake_problems(milestone, mistake, result: MilestoneResult) -> Iterator[P
         yield Problem(milestone.name, mistake.slug, f"is caught but not named ({seen})")
 
 
-def anchors(path: Path) -> set[str]:
-    """The heading anchors of a Markdown file, as GitHub makes them."""
-    found = set()
-    fenced = False
-    for line in path.read_text().splitlines():
-        fenced ^= line.startswith("```")
-        if line.startswith("#") and not fenced:
-            words = "".join(c for c in line.lstrip("#").strip().lower() if c.isalnum() or c in " -_")
-            found.add(words.replace(" ", "-"))
-    return found
-
-
 def static_problems(milestone: Milestone) -> Iterator[Problem]:
     """What can be said without running anything: anchors, edits, files."""
-    known = anchors(milestone.handout)
+    known = {anchor_of(line) for _, line in headings(milestone.handout.read_text())}
     mistakes = catalogue.mistakes(milestone)
     for name, anchor in [(item.id, item.anchor) for item in milestone.items] + [(m.slug, m.anchor) for m in mistakes]:
         if anchor not in known:
@@ -166,5 +153,5 @@ def static_problems(milestone: Milestone) -> Iterator[Problem]:
     for mistake in mistakes:
         try:
             catalogue.apply(mistake, files)
-        except grading.CourseError as error:
+        except CourseError as error:
             yield Problem(milestone.name, mistake.slug, str(error))

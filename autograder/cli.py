@@ -1,54 +1,139 @@
 """`ladder …`: the command line. Every target of the Makefile is one call of it."""
 
+import datetime
+import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from autograder.errors import HarnessFault, UnusableInput
+from autograder.jail.template import JailError
+
+# Each command imports what it needs: `ladder --help` must not wait for torch.
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-GRADED, UNUSABLE, FAULT = 0, 2, 3
+UNUSABLE, FAULT = 2, 3
+DEFAULT_WORK = Path("work")
+
 Numbers = Annotated[
-    list[int] | None, typer.Option("--milestone", "-m", help="Milestone number; repeatable. Default: all.")
+    list[int] | None, typer.Option("--milestone", "-m", help="Milestone number; may be repeated. Default: all.")
 ]
+Work = Annotated[Path, typer.Option(help="The workspace.")]
+Folder = Annotated[Path, typer.Argument(help="The workspace.")]
 
 
-def fail(message: str, status: int) -> None:
+def fail(message: object, status: int) -> NoReturn:
     print(message, file=sys.stderr)
     raise typer.Exit(status)
 
 
 def chosen(numbers: list[int] | None):
+    """The rungs with these numbers, or all of them."""
     from autograder import course
 
-    return [course.find(number) for number in numbers] if numbers else course.milestones()
+    return [course.find(number) for number in dict.fromkeys(numbers)] if numbers else course.milestones()
+
+
+@app.command()
+def milestone(number: int, work: Work = DEFAULT_WORK) -> None:
+    """Start a rung: add its stubs to the workspace. What is there already stays."""
+    from autograder import course, workspace
+
+    rung = course.find(number)
+    for placed in workspace.scaffold(rung, work):
+        note = {"created": "", "kept": "(unchanged stub)", "edited": "(yours; differs from the stub; left alone)"}
+        print(f"  {placed.outcome:8} {work / placed.file}  {note[placed.outcome]}".rstrip())
+    for earlier in workspace.missing_prerequisites(rung, work, course.milestones()):
+        print(f"It builds on milestone {earlier.number}, which is not here yet: make milestone-{earlier.number}")
+    print(f"\nMilestone {number}: {rung.title}. {rung.manifest.summary} About {rung.manifest.hours:g} hours.")
+    print(f"Read  {rung.handout.relative_to(course.ROOT)}")
+    print(f"Open  {work / rung.manifest.files[0]}")
+    print(f"Then  make check M={number}  (public tests)  and  make grade M={number}")
+
+
+@app.command()
+def reset(number: int, work: Work = DEFAULT_WORK) -> None:
+    """Put a rung's stubs back. Your version is kept in a dated folder."""
+    from autograder import course, workspace
+
+    backup = workspace.reset(course.find(number), work, datetime.datetime.now())
+    print(f"Your version is in {backup}." if backup else "Nothing of yours was there to keep.")
+
+
+@app.command()
+def check(folder: Folder = DEFAULT_WORK, milestone: Numbers = None) -> None:
+    """Run the public tests on your code with plain pytest, in your own process: a debugger works."""
+    from autograder import workspace
+
+    require_workspace(folder)
+    statuses = [
+        subprocess.run([sys.executable, *workspace.public_tests(rung)], cwd=folder).returncode
+        for rung in chosen(milestone)
+        if all((folder / file).exists() for file in rung.manifest.files)
+    ]
+    if not statuses:
+        fail("No milestone is started in this workspace. To begin: make milestone-1", UNUSABLE)
+    raise typer.Exit(max(statuses))
 
 
 @app.command()
 def grade(
-    folder: Annotated[Path, typer.Argument(help="The workspace to grade.")],
+    folder: Folder = DEFAULT_WORK,
     milestone: Numbers = None,
     json: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     seed: Annotated[int | None, typer.Option(help="Repeat the verdicts of the report with this seed.")] = None,
 ) -> None:
-    """Grade a workspace with the hidden graders and print a table."""
+    """Grade a workspace with the hidden graders, in the jail, and print a table."""
     from autograder import grading, report, submission
 
-    try:
-        work = submission.read(folder)
-        result = grading.grade([work], chosen(milestone), jail=grading.available_jail(), seed=seed)[0]
-    except submission.UnusableInput as error:
-        fail(str(error), UNUSABLE)
+    result = grading.grade([submission.read(folder)], chosen(milestone), jail=grading.available_jail(), seed=seed)[0]
     print(report.text(result))
     if json is not None:
-        report.write(result, json)
+        try:
+            report.write(result, json)
+        except OSError as error:
+            fail(f"The report could not be written to {json}: {error.strerror}", UNUSABLE)
+
+
+@app.command()
+def watch(folder: Folder = DEFAULT_WORK, milestone: Numbers = None) -> None:
+    """Grade again whenever a file is saved, and say what changed."""
+    from autograder import grading, report
+    from autograder.watch import watch
+
+    require_workspace(folder)
+
+    def show(result, changes: list[str]) -> None:
+        print(report.text(result))
+        print("\n".join(["", "Since the last run:", *changes]) if changes else "", flush=True)
+
+    watch(folder, chosen(milestone), grading.available_jail(), show)
+
+
+@app.command()
+def explain(mistake: str) -> None:
+    """Explain a mistake by its name: cause, example, the handout's section."""
+    from autograder import course
+    from autograder.explain import explain
+
+    print(explain(mistake, course.milestones()))
+
+
+@app.command()
+def demo(work: Work = DEFAULT_WORK / "demo") -> None:
+    """The whole course at once: scaffold, fill in the reference, grade every rung, train."""
+    from autograder.demo import demo
+
+    demo(work)
 
 
 @app.command("check-course")
 def check_course(
     milestone: Numbers = None,
-    record: Annotated[bool, typer.Option(help="Write what each catalogued mistake looks like first.")] = False,
+    record: Annotated[bool, typer.Option(help="First write down what each catalogued mistake looks like.")] = False,
 ) -> None:
     """Grade the grader: stubs, solutions, alternatives and mistakes of each rung."""
     from autograder import check_course, grading
@@ -66,5 +151,26 @@ def check_course(
         raise typer.Exit(1)
 
 
+def require_workspace(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UnusableInput(
+            f"{folder} is no workspace yet. To begin: make milestone-1, edit the files it names, make grade."
+        )
+
+
+def main() -> None:
+    """Runs the command line; what people can act on is said in a sentence, not as a traceback."""
+    try:
+        app()
+    except UnusableInput as error:
+        print(error, file=sys.stderr)
+        sys.exit(UNUSABLE)
+    except (HarnessFault, JailError) as error:
+        print(f"The harness is at fault, not your code: {error}", file=sys.stderr)
+        sys.exit(FAULT)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from autograder.errors import HarnessFault, UnusableInput
 from autograder.jail.template import Limits
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,7 +19,7 @@ Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class CourseError(Exception):
+class CourseError(HarnessFault):
     """A rung's files contradict themselves or the format; the message names file and field."""
 
 
@@ -99,10 +100,11 @@ def milestones(folder: Path = MILESTONES) -> list[Milestone]:
 
 
 def find(number: int) -> Milestone:
-    for rung in milestones():
-        if rung.number == number:
-            return rung
-    raise CourseError(f"there is no milestone {number}; there are {', '.join(str(r.number) for r in milestones())}")
+    """The rung with this number. Raises UnusableInput where there is none."""
+    for path in sorted(MILESTONES.glob(f"{number:02d}_*")):
+        return read(path)
+    there = ", ".join(str(rung.number) for rung in milestones())
+    raise UnusableInput(f"there is no milestone {number}; there are {there}")
 
 
 def read(folder: Path) -> Milestone:

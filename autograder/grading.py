@@ -4,7 +4,7 @@ One `Grader` serves many submissions with one warm template (and a second one fo
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from autograder import __version__, report, seeds
 from autograder.bench import Bench, with_bench
@@ -50,26 +50,26 @@ class Templates:
 
 
 def grade(
-    submissions: Iterable[Submission],
-    milestones: list[Milestone],
-    *,
-    jail: str,
-    seed: int | None = None,
-    diagnosis: Diagnosis | None = None,
-):
-    """Yields nothing; returns the list of Reports, one per submission, in order.
-
-    `seed` replaces the one derived from the course secret. `diagnosis` names mistakes (default: the catalogue).
-    """
+    submissions: Iterable[Submission], milestones: list[Milestone], *, jail: str, seed: int | None = None
+) -> list[Report]:
+    """One Report per submission, in order. `seed` replaces the one derived from the course secret."""
     reports: list[Report] = []
-    with Templates(jail) as templates:
 
-        def job(bench: Bench) -> None:
-            grader = Grader(bench, templates, milestones, diagnosis or Diagnosis.load(milestones))
-            reports.extend(grader.grade(submission, seed) for submission in submissions)
+    def job(grader: "Grader") -> None:
+        reports.extend(grader.grade(submission, seed) for submission in submissions)
 
-        with_bench([milestone.grader for milestone in milestones], job)
+    with_grader(milestones, jail, job)
     return reports
+
+
+def with_grader(milestones: list[Milestone], jail: str, job: Callable[["Grader"], None]) -> None:
+    """Calls `job` with a Grader whose graders are collected and whose template is warming up."""
+    with Templates(jail) as templates:
+        diagnosis = Diagnosis.load(milestones)
+        with_bench(
+            [milestone.grader for milestone in milestones],
+            lambda bench: job(Grader(bench, templates, milestones, diagnosis)),
+        )
 
 
 class Grader:

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import msgspec
 
+from autograder.errors import UnusableInput
+
 SUFFIXES = {".py", ".md", ".txt", ".json", ".toml", ".csv"}
 MAX_FILE = 1 << 20
 MAX_FILES = 500
 MAX_TOTAL = 16 << 20
-
-
-class UnusableInput(Exception):
-    """There is nothing here that could be graded; the message says what to do."""
 
 
 class Submission(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,6 @@ PACKAGES = (
     "torch", "torchgen", "functorch", "numpy", "numpy.libs", "typing_extensions", "sympy", "mpmath", "networkx",
     "jinja2", "markupsafe", "filelock", "fsspec", "msgspec", "regex",
 )  # fmt: skip
-SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
 FIRST_UID, UIDS = 200_000, 100_000
 START_SECONDS = 120
 
@@ -78,11 +78,7 @@ def _arguments(isolated: bool, control_fd: int) -> str:
 
 def _bubblewrap_command(path: str, control_fd: int) -> list[str]:
     stdlib = sysconfig.get_path("stdlib")
-    folders = [folder for folder in SYSTEM_FOLDERS if os.path.exists(folder)]
-    library = os.path.join(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("LDLIBRARY") or "")
-    if os.path.isfile(library):
-        folders.append(library)
-    binds = {folder: folder for folder in [*folders, stdlib, _interpreter()]}
+    binds = {folder: folder for folder in [*_system_libraries(), stdlib, _interpreter()]}
     binds |= {f"/jail/site/{package.name}": str(package) for package in _package_paths()}
     binds |= {f"/jail/{part}": str(HERE / part) for part in ("inside", "instruments")}
     command = [path, *_namespaces(), "--dev", "/dev", "--proc", "/proc"]
@@ -90,21 +86,27 @@ def _bubblewrap_command(path: str, control_fd: int) -> list[str]:
         command += ["--perms", "0755", "--dir", folder]  # bubblewrap would make them 0700, closed to the worker's user
     for target, source in binds.items():
         command += ["--ro-bind", source, target]
-    for hidden in _other_packages(stdlib):
+    for hidden in _other_packages([*_system_libraries(), stdlib]):
         command += ["--tmpfs", hidden]
     command += ["--dir", "/work", "--dir", "/tmp", "--dir", "/dev/shm", "--remount-ro", "/dev", "--remount-ro", "/"]
     return [*command, "--chdir", "/", *_python("/jail/inside", "/jail/site", _arguments(True, control_fd))]
 
 
-def _other_packages(stdlib: str) -> list[str]:
-    """Folders of installed packages that lie under a folder we show; each is covered by an empty one."""
-    candidates = [
-        Path(stdlib) / "site-packages",
-        Path(stdlib) / "dist-packages",
-        Path("/usr/lib/python3/dist-packages"),
-    ]
-    candidates += Path("/usr/local/lib").glob("python3*/*-packages")
-    return sorted({str(path.resolve()) for path in candidates if path.is_dir()})
+def _system_libraries() -> list[str]:
+    """The shared libraries of the system and of Python. Debian keeps them apart from everything else in /usr/lib."""
+    apart = sysconfig.get_config_var("MULTIARCH") or ""
+    if apart and os.path.isdir(f"/usr/lib/{apart}"):
+        folders = [f"/usr/lib/{apart}", f"/lib/{apart}", "/lib64"]
+    else:
+        folders = ["/usr/lib64", "/lib64", "/usr/lib", "/lib"]
+    libpython = os.path.join(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("LDLIBRARY") or "")
+    return [path for path in [*folders, "/etc/ld.so.cache", libpython] if os.path.exists(path)]
+
+
+def _other_packages(shown: Iterable[str]) -> list[str]:
+    """Folders of installed packages under what is shown; each is covered by an empty one."""
+    patterns = ("site-packages", "dist-packages", "python3*/site-packages", "python3*/dist-packages")
+    return [str(path) for folder in shown for pattern in patterns for path in sorted(Path(folder).glob(pattern))]
 
 
 def _python(inside: str, site: str, arguments: str) -> list[str]:
