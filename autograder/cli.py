@@ -98,6 +98,27 @@ def grade(
             fail(f"The report could not be written to {json}: {error.strerror}", UNUSABLE)
 
 
+@app.command("grade-class")
+def grade_class(
+    folder: Annotated[Path, typer.Argument(help="One folder or archive per student, or nbgrader's submitted/ tree.")],
+    out: Annotated[Path, typer.Option(help="Where reports, summary and CSV go; an interrupted run goes on here.")],
+    milestone: Numbers = None,
+    assignment: Annotated[str | None, typer.Option(help="nbgrader's assignment folder inside each student's.")] = None,
+    trust: Annotated[bool, typer.Option(help="Grade without a jail where there is no bubblewrap.")] = False,
+    seed: Annotated[int | None, typer.Option(help="One seed for all; default: one per submission.")] = None,
+) -> None:
+    """Grade a class: one process per core, resumable, a report per student, a summary and a CSV."""
+    from autograder import grading
+    from autograder.classroom import handed_in, summary
+    from autograder.classroom.grade_class import grade_class
+
+    numbers = [rung.number for rung in chosen(milestone)]
+    found = handed_in.find(folder, assignment)
+    results = grade_class(found, out, numbers, jail=grading.available_jail(), trust=trust, seed=seed)
+    summary.write_csv(results, out / "summary.csv")
+    print(summary.table(results))
+
+
 @app.command()
 def watch(folder: Folder = DEFAULT_WORK, milestone: Numbers = None) -> None:
     """Grade again whenever a file is saved, and say what changed."""

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import stat
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import IO
 
 import msgspec
 
@@ -24,47 +25,68 @@ class Submission(msgspec.Struct, frozen=True):
     findings: list[str]
 
 
+class Collector:
+    """Takes files up to the limits, and notes what it leaves out."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.findings: list[str] = []
+        self._total = 0
+
+    def wants(self, name: PurePath) -> bool:
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in name.parts)
+        return name.suffix in SUFFIXES and not hidden
+
+    def take(self, name: str, file: IO[bytes]) -> None:
+        data = file.read(MAX_FILE + 1)
+        if len(data) > MAX_FILE:
+            self.findings.append(f"{name} has more than {MAX_FILE:,} bytes and was left out")
+        elif len(self.files) >= MAX_FILES or self._total + len(data) > MAX_TOTAL:
+            self.findings.append(f"{name} was left out: the submission is too large")
+        else:
+            self._total += len(data)
+            self.files[name] = data
+
+    def submission(self, path: str, files: dict[str, bytes] | None = None) -> Submission:
+        files = self.files if files is None else files
+        return Submission(path, digest(files), files, self.findings)
+
+
 def read(folder: Path) -> Submission:
     """Reads a submission's folder. Links, special files and large files are left out and named in `findings`."""
     if not folder.is_dir():
         raise UnusableInput(
             f"{folder} is not a folder. To begin: make milestone-1, edit the files it names, then make grade."
         )
-    files: dict[str, bytes] = {}
-    findings: list[str] = []
+    collector = Collector()
     for root, folders, names in os.walk(folder, followlinks=False):
+        links = [name for name in folders if (Path(root) / name).is_symlink()]
+        collector.findings += [
+            f"{(Path(root) / name).relative_to(folder)} is a link and was left out" for name in links
+        ]
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
         for name in sorted(names):
             path = Path(root) / name
-            if path.suffix in SUFFIXES and not name.startswith("."):
-                _take(path, path.relative_to(folder).as_posix(), files, findings)
-        findings += [
-            f"{(Path(root) / name).relative_to(folder).as_posix()} is a link and was left out"
-            for name in folders
-            if (Path(root) / name).is_symlink()
-        ]
-    return Submission(str(folder), digest(files), files, findings)
+            if collector.wants(path.relative_to(folder)):
+                _take(path, path.relative_to(folder).as_posix(), collector)
+    return collector.submission(str(folder))
 
 
-def _take(path: Path, name: str, files: dict[str, bytes], findings: list[str]) -> None:
+def _take(path: Path, name: str, collector: Collector) -> None:
     # O_NOFOLLOW and O_NONBLOCK: a link or a FIFO must neither be followed nor waited for
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        findings.append(f"{name} could not be read ({error.strerror}) and was left out")
+        collector.findings.append(f"{name} could not be read ({error.strerror}) and was left out")
         return
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            findings.append(f"{name} is not a regular file and was left out")
+            collector.findings.append(f"{name} is not a regular file and was left out")
         elif status.st_nlink > 1:
-            findings.append(f"{name} is a hard link to a file that has other names and was left out")
-        elif status.st_size > MAX_FILE:
-            findings.append(f"{name} has {status.st_size:,} bytes, more than {MAX_FILE:,}, and was left out")
-        elif len(files) >= MAX_FILES or sum(map(len, files.values())) + status.st_size > MAX_TOTAL:
-            findings.append(f"{name} was left out: the submission is too large")
+            collector.findings.append(f"{name} is a hard link to a file that has other names and was left out")
         else:
-            files[name] = file.read(MAX_FILE)
+            collector.take(name, file)
 
 
 def digest(files: dict[str, bytes]) -> str:

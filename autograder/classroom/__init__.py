@@ -1,0 +1,1 @@
+"""Grading for a whole class."""

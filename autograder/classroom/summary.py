@@ -1,0 +1,45 @@
+"""A class's results at a glance: a table for people, a CSV for everything else."""
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+
+from tabulate import tabulate
+
+from autograder.files import write_atomically
+from autograder.report import Report
+
+
+def rows(results: list[tuple[str, Report]]) -> list[dict[str, object]]:
+    """One flat record per student: points per milestone, total, mistakes, findings."""
+    records: list[dict[str, object]] = []
+    for student, report in results:
+        items = [item for milestone in report.milestones for item in milestone.items]
+        record: dict[str, object] = {"student": student}
+        record |= {f"milestone_{milestone.id}": milestone.points for milestone in report.milestones}
+        record |= {"points": report.points, "max_points": report.max_points}
+        record["mistakes"] = " ".join(sorted({item.mistake for item in items if item.mistake}))
+        record["findings"] = len(report.submission.findings)
+        record["sha256"] = report.submission.sha256
+        records.append(record)
+    return records
+
+
+def write_csv(results: list[tuple[str, Report]], path: Path) -> None:
+    records = rows(results)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(records[0]))
+    writer.writeheader()
+    writer.writerows(records)
+    write_atomically(path, text.getvalue().encode())
+
+
+def table(results: list[tuple[str, Report]]) -> str:
+    """The class per student, then the mistakes by how often they were made."""
+    shown = [{key: value for key, value in record.items() if key != "sha256"} for record in rows(results)]
+    counts = Counter(mistake for record in rows(results) for mistake in str(record["mistakes"]).split())
+    parts = [tabulate(shown, headers="keys", tablefmt="simple")]
+    if counts:
+        parts.append(tabulate(counts.most_common(), headers=["mistake", "students"], tablefmt="simple"))
+    return "\n\n".join(parts)
