@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from _pytest.runner import runtestprotocol
 
 from autograder.draw import Draw
@@ -82,8 +83,9 @@ def with_bench(graders: list[Path], job: Callable[[Bench], None]) -> None:
             raised.append(error)
 
     arguments = [*map(str, graders), "-c", os.devnull, "--rootdir", str(graders[0].parent), "-p", "no:cacheprovider"]
-    arguments += ["-p", "no:terminal", "-p", "no:faulthandler", "--import-mode=importlib", "-s"]
+    arguments += ["-p", "no:terminal", "-p", "no:faulthandler", "-p", "no:logging", "--import-mode=importlib", "-s"]
     arguments += ["-o", "python_files=rung_*.py", "-o", "python_functions=test_*"]
+    torch.set_num_threads(1)  # small tensors, and the other cores belong to other graders
     autoload = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:

@@ -88,7 +88,7 @@ def _bubblewrap_command(path: str, control_fd: int) -> list[str]:
         command += ["--ro-bind", source, target]
     for hidden in _other_packages([*_system_libraries(), stdlib]):
         command += ["--tmpfs", hidden]
-    command += ["--dir", "/work", "--dir", "/tmp", "--dir", "/dev/shm", "--remount-ro", "/dev", "--remount-ro", "/"]
+    command += ["--dir", "/work", "--tmpfs", "/tmp", "--dir", "/dev/shm", "--remount-ro", "/dev", "--remount-ro", "/"]
     return [*command, "--chdir", "/", *_python("/jail/inside", "/jail/site", _arguments(True, control_fd))]
 
 

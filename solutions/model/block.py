@@ -17,7 +17,7 @@ class LayerNorm(nn.Module):
 
     `mean` and `var` are taken over the last dimension only. The variance is the biased one (divide by C, not by C - 1)
     and `eps` stands inside the root. `weight` starts at one, `bias` at zero; both are parameters of shape (C,).
-    Library LayerNorms are not allowed in this class: write the formula.
+    The library's norms (nn.LayerNorm, F.layer_norm, F.group_norm, ...) are not allowed here: write the formula.
     """
 
     def __init__(self, n_embd: int, eps: float = 1e-5):
@@ -90,8 +90,9 @@ class Block(nn.Module):
         x = x + attention(norm_1(x))
         x = x + feed_forward(norm_2(x))
 
-    The two norms are two modules with weights of their own. The stream x itself is never normalised: only what goes
-    into a branch is (Radford et al. 2019, section 2.3; Xiong et al. 2020 on why the order matters).
+    The two norms are two modules with weights of their own. The stream x itself is neither normalised nor dropped: only
+    what goes into a branch is normalised, and dropout acts inside the branches (Radford et al. 2019, section 2.3; Xiong
+    et al. 2020 on why the order matters).
     """
 
     def __init__(self, n_embd: int, n_head: int, block_size: int, dropout: float = 0.0):
@@ -106,7 +107,8 @@ class Block(nn.Module):
     def forward(self, x: torch.Tensor, cache=None) -> torch.Tensor:
         """x (B, T, C) -> (B, T, C), T <= block_size (else the attention raises ValueError).
 
-        `cache` belongs to rung 7 (one layer's keys and values, handed on to the attention); until then it stays None.
+        The tensor x itself is left as it was. `cache` belongs to rung 7 (one layer's keys and values, handed on to the
+        attention); until then it stays None.
         """
         ### BEGIN SOLUTION
         x = x + self.attn(self.ln_1(x), cache=cache)

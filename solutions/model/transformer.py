@@ -104,8 +104,8 @@ class GPT(nn.Module):
     def load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
         """Copies weights under GPT-2's names, every matrix as (in, out). Adapt this to your own layout.
 
-        `wte.weight` (V, C), `wpe.weight` (block_size, C), then `h.N.ln_1.*`, `h.N.attn.*`, `h.N.ln_2.*`, `h.N.mlp.*` for
-        each block N from 0, and `ln_f.*`. There is no tensor for the head: it is tied to `wte`.
+        `wte.weight` (V, C), `wpe.weight` (block_size, C), then `h.N.ln_1.*`, `h.N.attn.*`, `h.N.ln_2.*` and
+        `h.N.mlp.*` for each block N from 0, and `ln_f.*`. There is no tensor for the head: it is tied to `wte`.
         """
         with torch.no_grad():
             self.wte.weight.copy_(tensors["wte.weight"])

@@ -14,6 +14,7 @@ import sys
 
 import isolate
 import serve_worker
+import torch._dynamo  # noqa: F401  # the first optimizer or dispatch mode would import it in every worker, for a second
 
 CONNECTION_FD, OUTPUT_FD = 3, 4
 
