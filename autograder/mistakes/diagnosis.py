@@ -7,6 +7,7 @@ named only where it explains what was seen, and where nothing that it would also
 
 import hashlib
 import math
+import re
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from autograder.mistakes.catalogue import Mistake
 from autograder.student import StudentError
 
 RELATIVE, ABSOLUTE = 1e-5, 1e-7
+MAX_ENDING = 160
 HERE = Path(__file__).parent
 
 
@@ -28,11 +30,16 @@ class Evidence(msgspec.Struct, array_like=True):
 
     @classmethod
     def of(cls, record: list[list], error: BaseException | None) -> "Evidence":
-        ended = None if error is None else error.type if isinstance(error, StudentError) else type(error).__name__
-        return cls(msgspec.to_builtins(record), ended)
+        return cls(msgspec.to_builtins(record), None if error is None else _ending(error))
 
     def equals(self, other: "Evidence") -> bool:
         return self.ended == other.ended and alike(self.record, other.record)
+
+
+def _ending(error: BaseException) -> str:
+    """The exception's type and message without its numbers: a type alone says too little about the cause."""
+    text = str(error) if isinstance(error, StudentError) else f"{type(error).__name__}: {error}"
+    return re.sub(r"\d+", "#", text)[:MAX_ENDING]
 
 
 class _Records(msgspec.Struct):

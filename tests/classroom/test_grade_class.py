@@ -1,0 +1,169 @@
+"""A class is graded whole, each report once, whatever is in it and whatever happens on the way."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+
+import pytest
+
+from autograder import course, grading, report
+from autograder.archives import read_archive
+from autograder.check_course import as_submission, reference
+from autograder.classroom import handed_in
+from autograder.classroom.grade_class import grade_class
+from autograder.errors import UnusableInput
+from autograder.mistakes import catalogue
+
+RUNG = course.find(2)
+
+
+def write(folder, files):
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def without_seconds(result):
+    """A report's JSON with what may differ from run to run taken out."""
+    data = json.loads(report.msgspec.json.encode(result))
+    for milestone in data["milestones"]:
+        milestone.pop("seconds")
+        for item in milestone["items"]:
+            item.pop("seconds")
+    data["submission"].pop("path")
+    return data
+
+
+@pytest.fixture(scope="module")
+def class_folder(tmp_path_factory):
+    """Reference, mistakes, an archive, a broken archive, an empty folder, one that exits."""
+    folder = tmp_path_factory.mktemp("class")
+    files = reference()
+    write(folder / "ada", files)
+    for mistake in catalogue.mistakes(RUNG)[:4]:
+        write(folder / mistake.slug, catalogue.apply(mistake, files))
+    with tarfile.open(folder / "grace.tar.gz", "w:gz") as archive:
+        archive.add(folder / "ada", "grace-final")
+    (folder / "broken.zip").write_bytes(b"PK not really")
+    (folder / "empty").mkdir()
+    write(folder / "exits", files | {"model/attention.py": b"import os\nos._exit(1)\n"})
+    return folder
+
+
+def test_each_report_equals_the_one_by_one_grading(class_folder, tmp_path, jail):
+    found = handed_in.find(class_folder)
+    results = grade_class(found, tmp_path, [2], jail=jail, trust=False)
+    assert [student for student, _ in results] == [one.student for one in found]
+    alone = grading.grade([one.read() for one in found], [RUNG], jail=jail)
+    assert [without_seconds(result) for _, result in results] == [without_seconds(result) for result in alone]
+    points = {student: result.points for student, result in results}
+    assert points["ada"] == points["grace"] == 100
+    assert points["broken"] == points["empty"] == 0
+
+
+def test_a_run_killed_in_the_middle_goes_on_where_it_stopped(class_folder, tmp_path, jail):
+    code = (
+        "from pathlib import Path\nfrom autograder.classroom import handed_in\n"
+        "from autograder.classroom.grade_class import grade_class\n"
+        "if __name__ == '__main__':\n"
+        f"    grade_class(handed_in.find(Path({str(class_folder)!r})), Path({str(tmp_path)!r}), [2],"
+        f" jail={jail!r}, trust=False)\n"
+    )
+    script = tmp_path / "run.py"
+    script.write_text(code)
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.DEVNULL)
+    reports = tmp_path / "reports"
+    deadline = time.monotonic() + 60
+    while len(list(reports.glob("*.json")) if reports.exists() else []) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = {path: path.stat().st_mtime_ns for path in reports.glob("[!.]*.json")}
+    assert done
+    found = handed_in.find(class_folder)
+    results = grade_class(found, tmp_path, [2], jail=jail, trust=False)
+    assert len(results) == len(found) == len(list(reports.glob("[!.]*.json")))
+    assert all(path.stat().st_mtime_ns == before for path, before in done.items())
+
+
+def test_a_changed_submission_is_graded_again(tmp_path, jail):
+    work = tmp_path / "class"
+    write(work / "ada", {"model/attention.py": b""})
+    [(_, before)] = grade_class(handed_in.find(work), tmp_path / "out", [2], jail=jail, trust=False)
+    write(work / "ada", reference())
+    [(_, after)] = grade_class(handed_in.find(work), tmp_path / "out", [2], jail=jail, trust=False)
+    assert (before.points, after.points) == (0, 100)
+
+
+def test_a_class_is_not_graded_without_a_jail_unless_trusted(class_folder, tmp_path):
+    with pytest.raises(UnusableInput, match="--trust"):
+        grade_class(handed_in.find(class_folder), tmp_path, [2], jail="none", trust=False)
+
+
+def test_nbgraders_submitted_tree_is_understood(tmp_path):
+    write(tmp_path / "ada" / "rung-2", {"model/attention.py": b"x = 1"})
+    write(tmp_path / "bob" / "rung-2", {"model/attention.py": b"x = 2"})
+    found = handed_in.find(tmp_path, "rung-2")
+    assert [(one.student, one.read().files) for one in found] == [
+        ("ada", {"model/attention.py": b"x = 1"}),
+        ("bob", {"model/attention.py": b"x = 2"}),
+    ]
+
+
+def test_an_archive_cannot_write_or_read_outside_itself(tmp_path):
+    path = tmp_path / "slip.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("../../outside.py", "x")
+        archive.writestr("/etc/absolute.py", "x")
+        archive.writestr("model/own.py", "x = 1")
+        link = zipfile.ZipInfo("model/link.py")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    read = read_archive(path)
+    assert read.files == {"model/own.py": b"x = 1"}
+    assert len(read.findings) == 3
+
+
+def test_a_tar_with_links_and_devices_is_read_without_them(tmp_path):
+    path = tmp_path / "odd.tar"
+    with tarfile.open(path, "w") as archive:
+        for name, kind in (("model/sym.py", tarfile.SYMTYPE), ("model/dev.py", tarfile.CHRTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "/etc/passwd"
+            archive.addfile(member)
+        member = tarfile.TarInfo("model/own.py")
+        member.size = 5
+        archive.addfile(member, io.BytesIO(b"x = 1"))
+    read = read_archive(path)
+    assert read.files == {"model/own.py": b"x = 1"}
+    assert len(read.findings) == 2
+
+
+def test_a_zip_bomb_is_left_out(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model/bomb.py", bytes(200 << 20))
+        archive.writestr("model/own.py", "x = 1")
+    read = read_archive(path)
+    assert set(read.files) == {"model/own.py"}
+    assert "bomb.py" in read.findings[0]
+
+
+def test_the_same_student_twice_is_refused(tmp_path):
+    write(tmp_path / "ada", {"a.py": b""})
+    (tmp_path / "ada.zip").write_bytes(b"")
+    with pytest.raises(UnusableInput, match="ada"):
+        handed_in.find(tmp_path)
+
+
+def test_a_seed_repeats_every_verdict(jail):
+    works = [as_submission("x", catalogue.apply(mistake, reference())) for mistake in catalogue.mistakes(RUNG)[:3]]
+    first = grading.grade(works, [RUNG], jail=jail)
+    again = [grading.grade([work], [RUNG], jail=jail, seed=one.seed)[0] for work, one in zip(works, first, strict=True)]
+    assert [without_seconds(one) for one in first] == [without_seconds(one) for one in again]
