@@ -30,9 +30,10 @@ class Expect:
         self.record: list[list] = []
 
     def tensor(self, what, actual, *, shape=None, dtype=None, finite=True, why="", record=False):
-        """`actual` is a tensor of that shape and dtype, without NaN or infinity."""
+        """`actual` is a tensor of that shape and dtype, without NaN or infinity. `record` keeps its values, too."""
         problem = _tensor_problem(actual, shape, dtype, finite)
-        self._judge(what, problem is None, f"{what} {problem}.", why, _seen(actual, record))
+        seen = summary(actual) if record or not isinstance(actual, torch.Tensor) else summary(actual)[:3]
+        self._judge(what, problem is None, f"{what} {problem}.", why, seen)
 
     def shape(self, what, actual, shape, *, why=""):
         self.tensor(what, actual, shape=shape, finite=False, why=why)

@@ -205,7 +205,7 @@ def _tokenize(texts: dict[Path, str], tokenizer: Tokenizer, dtype: np.dtype, wor
         fn_kwargs={"tokenizer": tokenizer, "dtype": dtype},
         remove_columns=rows.column_names,
         keep_in_memory=True,
-        new_fingerprint=tokenizer.sha256,  # spares `datasets` hashing the tokenizer; its cache isn't used here
+        new_fingerprint=tokenizer.sha256[:16],  # spares `datasets` hashing the tokenizer; its cache isn't used here
         num_proc=workers if workers > 1 else None,
         desc=f"Tokenizing with {tokenizer.kind}",
     )

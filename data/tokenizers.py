@@ -152,10 +152,12 @@ def _load_student(workspace: Path, saved: Path) -> Any:
             "There is no saved tokenizer.", saved, "train a BPETokenizer (rung 5) and save it there with its save()"
         )
     folder = workspace.resolve()
-    # Another workspace's `tokenizer` may have been imported before. The path stays: student code may import later on.
+    # Another workspace's `tokenizer` may have been imported before: one at a time. This one's folder stays on the path,
+    # because student code may import later on.
     for name in [name for name in sys.modules if re.match(r"tokenizer(\.|$)", name)]:
         del sys.modules[name]
-    sys.path[:] = [str(folder), *(entry for entry in sys.path if entry != str(folder))]
+    others = [entry for entry in sys.path if not (Path(entry) / "tokenizer" / "bpe.py").exists()]
+    sys.path[:] = [str(folder), *others]
     importlib.invalidate_caches()
     try:
         bpe = importlib.import_module("tokenizer.bpe").BPETokenizer.load(saved)

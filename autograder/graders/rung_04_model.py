@@ -232,7 +232,7 @@ def test_first_loss(student, draw, expect):
     """A new model knows nothing: its first loss is within 10 % of ln V."""
     cases = (
         {"block_size": 32, "vocab_size": 96, "n_layer": 3, "n_head": 4, "n_embd": 48},
-        {"block_size": 40, "vocab_size": 65, "n_layer": 2, "n_head": 6, "n_embd": 384},
+        {"block_size": 64, "vocab_size": 65, "n_layer": 4, "n_head": 4, "n_embd": 128},
     )
     for sizes in cases:
         vocab_size = sizes["vocab_size"]

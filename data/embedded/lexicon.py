@@ -24,13 +24,13 @@ ADJECTIVES = words(
 # DUM; none begins with a vowel, so that "a" fits before each
 SHORT_NOUNS = words(
     "wind heart bird ship drum leaf cloud wolf fox harp lamp road thorn dove hill pearl crow branch storm boat swan "
-    "wave lark ghost child friend mask moth rose bell ring thief world youth judge kite goose bridge nurse queen vase "
+    "wave lark ghost child friend mask wren rose bell ring thief world youth judge kite goose bridge nurse queen vase "
     "jug coin quilt skull church monk plough"
 )
 
 # DUM da
 LONG_NOUNS = words(
-    "river garden candle shadow window lantern meadow mountain summer winter raven sparrow lily willow castle mirror "
+    "river garden candle shadow chimney lantern meadow mountain summer winter raven sparrow lily willow castle mirror "
     "feather ember island harbour orchard fountain cabin blossom story letter mother sister brother fiddle thunder "
     "evening pigeon kitchen journey jungle valley anchor uncle turnip barrel needle oyster acorn puppet beggar "
     "forest saddle"
@@ -137,23 +137,22 @@ MANNERS = (
     "with a bow",
 )
 
-# Braces hold slots; grammar.py says what they mean. The number is the weight of the line's shape.
+# Three feet each: da DUM da DUM da DUM. Braces hold slots, which grammar.py explains. The number is the shape's weight.
 LINES = (
-    (3, "The {adjective} {noun} {long_verb} the {end}"),
-    (3, "The {long_noun} {verbs} the {adjective} {end}"),
-    (2, "My {noun} is like the {adjective} {end}"),
-    (2, "And every {long_noun} {verbs} the {end}"),
-    (2, "O {adjective} {noun}, {preposition} the {end}"),
-    (2, "We sing of {long_noun} and of {end}"),
-    (2, "Who {verbs} the {noun} must {same_verb} the {end}"),
-    (2, "Is there a {noun} {preposition} the {end}?"),
-    (2, "Come, {adjective} {noun}, and {verb} the {end}"),
-    (3, "Dear {other}, {verb} the {adjective} {end}"),
-    (1, "I gave my {long_noun} for the {end}"),
-    (2, "No {long_noun} ever {verbs} the {end}"),
-    (2, "Let every {long_noun} {verb} the {end}"),
-    (2, "What {adjective} {noun} would {verb} the {end}?"),
-    (2, "Then {verb} your {long_noun}, {same_verb} your {end}"),
-    (2, "And she {long_verb} the {long_noun}'s {end}"),
-    (2, "He {verbs} her {long_noun} and her {end}"),
+    (3, "The {noun} {long_verb} the {end}"),
+    (3, "The {long_noun} {verbs} the {end}"),
+    (2, "My {noun} is like the {end}"),
+    (2, "O {adjective}, {adjective} {end}"),
+    (2, "Who {verbs} must {same_verb} the {end}"),
+    (1, "Is there a {noun} or {end}?"),
+    (2, "Come, {noun}, and {verb} the {end}"),
+    (3, "Dear {other}, {verb} the {end}"),
+    (2, "We sing of {adjective} {end}"),
+    (2, "No {long_noun} {verbs} the {end}"),
+    (2, "Then {verb} the {adjective} {end}"),
+    (1, "What {noun} would {verb} the {end}?"),
+    (2, "He {verbs} her {long_noun}'s {end}"),
+    (2, "And she {long_verb} the {end}"),
+    (2, "A {noun} {preposition} the {end}"),
+    (1, "I gave the {noun} my {end}"),
 )

@@ -76,7 +76,7 @@ SCENE = re.compile(rf"Scene: {either(lexicon.PLACES)}, {either(lexicon.TIMES)}\.
 ENTER = re.compile(rf"\[Enter (?P<cast>{LIST})\.\]")
 EXEUNT = re.compile(rf"\[Exeunt (?P<cast>{LIST})\.\]")
 DIRECTION = re.compile(either(grammar.DIRECTIONS.strings))
-SPEAKER = re.compile(r"(?P<name>[A-Z][a-z]*)(?P<manner> \[[^\]]*\])?:")
+SPEAKER = re.compile(r"(?P<name>[A-Z][a-z]*)(?P<manner> [^:]*)?:")
 MANNER = re.compile(rf" \[(?:to {NAME}|{either(lexicon.MANNERS)})\]")
 WORD = re.compile(r"[A-Za-z']+")
 

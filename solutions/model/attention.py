@@ -21,10 +21,8 @@ def causal_average(x):
     x itself is left as it was.
     """
     ### BEGIN SOLUTION
-    T = x.shape[1]
-    weights = causal_mask(T, x.device).to(x.dtype)
-    weights = weights / weights.sum(dim=-1, keepdim=True)
-    return weights @ x
+    counts = torch.arange(1, x.shape[1] + 1, device=x.device, dtype=x.dtype)
+    return x.cumsum(dim=1) / counts[:, None]
     ### END SOLUTION
 
 

@@ -1,0 +1,497 @@
+"""Rung 1: character tokenizer, split, batches, the bigram model, its training and its measuring."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from autograder.graders.statistics import chi_square_rejects
+from autograder.student import Ref, StudentError
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz ,.!?'\nABCDEFGHéß漢字🙂"
+
+
+def ids_of(expect, what, value):
+    """A list of ids as ints, whatever sequence the student returns; None (after a failed expectation) otherwise."""
+    if isinstance(value, torch.Tensor) and value.ndim == 1:
+        value = value.tolist()
+    fine = isinstance(value, list) and all(type(i) is int for i in value)
+    expect.true(what, fine, why=f"{what} should be a list of ints.", seen=type(value).__name__)
+    return value if fine else None
+
+
+def new_tokenizer(student, text):
+    return student.tokenizer.char.CharTokenizer.from_text(text)
+
+
+def fresh_text(draw, length=300):
+    """A text of some characters, each of which occurs: always letters of both cases, spaces and line ends."""
+    picked = "aB \n" + "".join(
+        sorted({LETTERS[i] for i in draw.permutation(len(LETTERS))[:23].tolist()} - set("aB \n"))
+    )
+    return draw.text(picked, length) + picked
+
+
+def test_tokenizer_round_trip(student, draw, expect):
+    """Each character has one id in 0..V-1, and decode undoes encode."""
+    text = fresh_text(draw)
+    tokenizer = new_tokenizer(student, text)
+    size = len(set(text))
+    expect.equal("vocab_size", student.value(tokenizer.vocab_size), size)
+    ids = ids_of(expect, "encode(text)", tokenizer.encode(text))
+    if ids is None:
+        return
+    expect.equal("length of encode(text)", len(ids), len(text), why="Each character becomes exactly one id.")
+    pairs = set(zip(text, ids, strict=True)) if len(ids) == len(text) else set()
+    one_to_one = len(pairs) == size and {i for _, i in pairs} == set(range(size))
+    why = f"The {size} characters of the text should have the ids 0 to {size - 1}, each its own."
+    expect.true("ids", one_to_one, why=why, seen=[len(pairs), min(ids, default=0), max(ids, default=0)])
+    expect.equal("decode(encode(text))", tokenizer.decode(ids), text, why="decode must undo encode.", record=False)
+    expect.equal("decode of a tensor", tokenizer.decode(torch.tensor(ids)), text, why="decode takes a tensor too.")
+    part = draw.text(text, 40)
+    back = tokenizer.decode(tokenizer.encode(part))
+    expect.equal("decode(encode(part))", back, part, why="The same letters in another order.")
+    expect.equal("encode('')", list(tokenizer.encode("") or []), [], why="No text, no ids.")
+    expect.equal("decode([])", tokenizer.decode([]), "", why="No ids, no text.")
+    other = new_tokenizer(student, "xyz")
+    expect.equal("a second tokenizer", student.value(other.vocab_size), 3, why="Two tokenizers must not share a table.")
+    again = tokenizer.decode(tokenizer.encode(part))
+    expect.equal("the first tokenizer afterwards", again, part, why="Two tokenizers must not share a table.")
+
+
+def test_tokenizer_deterministic(student, draw, expect):
+    """Two processes with different hash seeds give the same ids."""
+    text = fresh_text(draw)
+    here = new_tokenizer(student, text).encode(text)
+    there = new_tokenizer(student.twin(), text).encode(text)
+    expect.true(
+        "same ids in another process",
+        here == there or (isinstance(here, torch.Tensor) and torch.equal(here, there)),
+        why="Another Python process gives other ids to the same characters, so a saved model would read gibberish.",
+        seen=here == there,
+    )
+
+
+def test_tokenizer_errors(student, draw, expect):
+    """What the vocabulary does not hold raises ValueError that says what and where."""
+    text = "abcdefgh"
+    tokenizer = new_tokenizer(student, text)
+    position = draw.integer(3, 6)
+    broken = text[:position] + "Ω" + text[position:] + "Ψ"
+    why = "A character that is not in the vocabulary must not be dropped or replaced in silence."
+    expect.raises("encode of an unknown character", ValueError, tokenizer.encode, broken, why=why)
+    expect.raises("its message", ValueError, tokenizer.encode, broken, why="Name the first unknown one.", mentions="Ω")
+    expect.raises("the position", ValueError, tokenizer.encode, broken, why="Say where it is.", mentions=position)
+    for what, ids in (("V", [1, len(text)]), ("-1", [0, -1]), ("far out", [10**6])):
+        why = "An id outside 0..V-1 stands for no character; -1 is not the last one."
+        expect.raises(f"decode of {what}", ValueError, tokenizer.decode, ids, why=why)
+    expect.raises("decode of a tensor", ValueError, tokenizer.decode, torch.tensor([0, -1]), why="In tensors, too.")
+
+
+def test_split(student, draw, expect):
+    """One cut: the first N - int(N * val_fraction) (give or take one) are train, the rest validation."""
+    for n, fraction in ((100, 0.1), (83 + draw.integer(0, 9), 0.25), (57, 0.5)):
+        ids = torch.arange(n) + 1000
+        parts = student.train.data.train_val_split(ids, fraction)
+        fine = isinstance(parts, list) and len(parts) == 2 and all(isinstance(part, torch.Tensor) for part in parts)
+        expect.true(f"two parts of {n}", fine, why="train_val_split returns (train, val), as the ids came in.")
+        if not fine:
+            return
+        train, val = (part.tolist() for part in parts)
+        both = sorted(set(train) & set(val))
+        why = f"{len(both)} of {n} positions are in both parts: validation no longer tests anything."
+        expect.true(f"no overlap in {n}", not both, why=why, seen=len(both))
+        why = "train followed by val must be all ids in their order."
+        seen = [len(train), len(val), train[:2], val[:2]]
+        expect.true(f"all of {n}", train + val == ids.tolist(), why=why, seen=seen)
+        cut = n - int(n * fraction)
+        why = f"Of {n} ids with val_fraction={fraction}, train should hold {cut}, not {len(train)}."
+        expect.true(f"size of {n}", abs(len(train) - cut) <= 1, why=why, seen=len(train))
+    default = student.train.data.train_val_split(torch.arange(200))
+    expect.true("the default is 0.1", abs(len(default[0]) - 180) <= 1, seen=len(default[0]), why="Default: a tenth.")
+
+
+def test_dataset(student, draw, expect):
+    """train and val are encode(text), cut once; the vocabulary is that of the whole text."""
+    text = draw.text("abcdef \n", 400) + "Z"  # Z occurs in the validation part only
+    dataset = student.train.data.TextDataset.from_text(text)
+    train, val = (whole_numbers(expect, name, student.value(getattr(dataset, name))) for name in ("train", "val"))
+    if train is None or val is None:
+        return
+    tokenizer = dataset.tokenizer
+    expect.equal("vocab_size", student.value(tokenizer.vocab_size), len(set(text)), why="Vocabulary of the whole text.")
+    ids = torch.as_tensor(tokenizer.encode(text))
+    cut = len(text) - int(len(text) * 0.1)
+    why = "The training part holds validation text: a loss on val would be a memory test."
+    expect.true("no validation text in train", len(train) <= cut + 1, why=why, seen=len(train))
+    why = "train followed by val must be encode(text): nothing twice, nothing missing, nothing moved."
+    expect.true("train + val", torch.equal(torch.cat([train, val]), ids), why=why, seen=[len(train), len(val)])
+    half = student.train.data.TextDataset.from_text(text, val_fraction=0.5)
+    size = len(student.value(half.val))
+    why = "val_fraction is not used."
+    expect.true("val_fraction=0.5", abs(size - int(len(text) * 0.5)) <= 1, why=why, seen=size)
+
+
+def whole_numbers(expect, name, value):
+    """A 1-D tensor of ids as int64, whatever integer dtype it is kept in; None otherwise."""
+    fine = isinstance(value, torch.Tensor) and value.ndim == 1 and not value.is_floating_point()
+    expect.true(name, fine, why=f"{name} should be a 1-D tensor of ids.", seen=fine)
+    return value.to(torch.int64) if fine else None
+
+
+def window_problem(x, y, ids):
+    """Why x, y are no windows of distinct ids with targets one step ahead; None if they are."""
+    if not bool(((x >= ids[0]) & (x <= ids[-1])).all()) or not bool(((y >= ids[0]) & (y <= ids[-1])).all()):
+        return "x or y holds numbers that are not in ids."
+    if torch.equal(y, x):
+        return "y equals x: the targets are not the next token, and the model only has to copy."
+    if not bool((x[:, 1:] == x[:, :-1] + 1).all()):
+        return "A row of x is not a window of neighbouring ids."
+    if not bool((y == x + 1).all()):
+        offsets = sorted(set((y - x).flatten().tolist()))[:4]
+        return f"y should be the id that follows x, one step ahead; here it is {offsets} steps ahead."
+    return None
+
+
+def test_batch_targets(student, draw, expect):
+    """x and y are int64 (B, T); y[b, t] follows x[b, t] in ids."""
+    ids = torch.arange(61) + 100
+    for batch_size, block_size in ((5, 7), (1, 3), (draw.integer(8, 11), 4), (3, 1)):
+        what = f"{batch_size} x {block_size}"
+        reply = student.train.data.get_batch(ids, batch_size, block_size)
+        pair = isinstance(reply, list) and len(reply) == 2
+        expect.true(f"a pair, {what}", pair, why="get_batch returns the pair x, y.")
+        if not pair:
+            return
+        for name, part in zip("xy", reply, strict=True):
+            expect.tensor(f"{name}, {what}", part, shape=(batch_size, block_size), dtype=torch.int64)
+        x, y = reply
+        if not all(isinstance(part, torch.Tensor) and part.shape == (batch_size, block_size) for part in (x, y)):
+            return
+        problem = window_problem(x, y, ids)
+        expect.true(f"windows, {what}", problem is None, why=problem or "", seen=(y - x)[:1, :4].tolist())
+
+
+def starts(student, n, block_size, draws, seed):
+    """How often each start was drawn: counts (n,), from windows of ids 0..n-1."""
+    generator = student.generator(seed)
+    replies = student.repeat(student.train.data.get_batch, draws, torch.arange(n), 50, block_size, generator)
+    first = torch.cat([reply[0][:, 0] for reply in replies])
+    return torch.bincount(first.clamp(0, n - 1), minlength=n)
+
+
+def test_batch_starts(student, draw, expect):
+    """All N - T starts are drawn, uniformly; none lies outside."""
+    for n, block_size in ((12, 5), (9, 8), (31, 4)):
+        counts = starts(student, n, block_size, 40, draw.seed())
+        possible = n - block_size
+        seen = counts.nonzero().flatten().tolist()
+        never = sorted(set(range(possible)) - set(seen))
+        why = f"With {n} ids and block_size {block_size} the window at start {never[:1]} fits, but it is never drawn."
+        expect.true(f"every start of {n}", not never, why=why, seen=never)
+        wrong = sorted(set(seen) - set(range(possible)))
+        expect.true(f"no other start of {n}", not wrong, why=f"Start {wrong[:1]} leaves no room.", seen=wrong)
+        uniform = torch.zeros(n)
+        uniform[:possible] = 1 / possible
+        why = "Some windows are drawn more often than others; every valid start should be equally likely."
+        expect.true(f"uniform over {n}", not chi_square_rejects(counts, uniform), why=why, record=False)
+
+
+def test_batch_generator(student, draw, expect):
+    """The same generator seed gives the same batch, the next call another one; too short ids are refused."""
+    ids, seed = torch.arange(500), draw.seed()
+    get_batch = student.train.data.get_batch
+    first = get_batch(ids, 6, 9, student.generator(seed))
+    second = get_batch(ids, 6, 9, student.generator(seed))
+    same = all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    expect.true("same seed, same batch", same, why="The generator is ignored: two equal ones give different batches.")
+    generator = student.generator(seed)
+    rounds = [get_batch(ids, 6, 9, generator)[0] for _ in range(3)]
+    moves = not torch.equal(rounds[0], rounds[1]) or not torch.equal(rounds[1], rounds[2])
+    expect.true("the generator moves on", moves, why="Every call gives the same batch: do not seed inside get_batch.")
+    free = [get_batch(ids, 6, 9)[0] for _ in range(3)]
+    moves = not torch.equal(free[0], free[1]) or not torch.equal(free[1], free[2])
+    expect.true("without a generator", moves, why="Without a generator every call gives the same batch.")
+    rows = first[0][:, 0].unique().numel()
+    expect.true("rows differ", rows > 1, why="All rows of a batch are the same window.", seen=rows)
+    for n, block_size in ((5, 5), (3, 8), (0, 2)):
+        why = f"{n} ids hold no window of {block_size} with a target after it."
+        expect.raises(f"{n} ids for {block_size}", ValueError, get_batch, torch.arange(n), 2, block_size, why=why)
+    exact = student.batch(get_batch, [(torch.arange(6), 2, 5)])[0]
+    fits = not isinstance(exact, StudentError)
+    expect.true("6 ids for 5", fits, why="6 ids hold exactly one window of 5 with its target; this must work.")
+
+
+def new_model(student, size):
+    model = student.model.bigram.BigramLanguageModel(size)
+    model.eval()
+    return model
+
+
+def randomised(student, draw, size, scale):
+    """A model with random parameters, however it keeps them, and its logits by token: float64 (V, V)."""
+    model = new_model(student, size)
+    generator = torch.Generator().manual_seed(draw.seed())
+    shapes = [p["shape"] for p in student.parameters(model)]
+    student.set_parameters(model, [scale * torch.randn(shape, generator=generator) for shape in shapes])
+    return model, table_of(model, size)
+
+
+def table_of(model, size):
+    """The logits that each token gets when it stands alone: float64 (V, V)."""
+    logits = model(torch.arange(size)[:, None])[0]
+    return logits.double().reshape(size, -1)
+
+
+def outputs(expect, what, reply, shape):
+    """(logits, loss) of a forward pass after checking their form; None where the form is wrong."""
+    pair = isinstance(reply, list) and len(reply) == 2
+    expect.true(f"{what}: a pair", pair, why="forward returns (logits, loss); the loss is None without targets.")
+    if not pair:
+        return None
+    logits = reply[0]
+    expect.tensor(f"{what}: logits", logits, shape=shape)
+    return reply if isinstance(logits, torch.Tensor) and tuple(logits.shape) == shape else None
+
+
+def test_logits(student, draw, expect):
+    """(B, T, V), the same row for the same token wherever it stands."""
+    size = 11
+    model, _ = randomised(student, draw, size, 1.0)
+    for batch, time in ((3, 5), (1, 1), (2, 17)):
+        idx = draw.randint(0, size, (batch, time))
+        reply = outputs(expect, f"{batch} x {time}", model(idx), (batch, time, size))
+        if reply is None:
+            return
+        expect.equal(f"loss without targets, {batch} x {time}", reply[1], None)
+    table = table_of(model, size)
+    idx = draw.randint(0, size, (4, 9))
+    logits = model(idx)[0]
+    sums = logits.double().sum(-1)
+    are_probabilities = bool((logits >= 0).all()) and bool(((sums - 1).abs() < 1e-4).all())
+    why = "forward returns probabilities (no number is negative, each row adds up to 1), but logits are asked for."
+    expect.true("logits, not probabilities", not are_probabilities, why=why)
+    why = "The logits of a token change with its place or its neighbours; a bigram knows the current token alone."
+    expect.close("logits", logits, table.to(logits.dtype)[idx], why=why, record=False)
+    rows = torch.cdist(table, table).add(torch.eye(size)).min().item()
+    expect.true("each token has its own row", rows > 1e-6, why="Two tokens have the same logits.", seen=rows > 1e-6)
+    student.backward(model, idx, draw.randint(0, size, (4, 9)), pick=1)
+    reached = [g is not None and bool(g.ne(0).any()) for g in student.gradients(model)]
+    why = "The loss reaches no parameter: what the model learns with must be registered."
+    expect.true("gradient", bool(reached) and any(reached), why=why, seen=len(reached))
+
+
+def test_loss(student, draw, expect):
+    """F.cross_entropy of the returned logits, mean over B * T."""
+    size, shape = 13, (3, 7)
+    for name, scale in (("with mild logits", 1.0), ("with confident logits", 8.0)):
+        model, _ = randomised(student, draw, size, scale)
+        idx, targets = draw.randint(0, size, shape), draw.randint(0, size, shape)
+        reply = outputs(expect, name, model(idx, targets), (*shape, size))
+        if reply is None:
+            return
+        logits, loss = reply
+        expect.tensor(f"loss {name}", loss, shape=())
+        if not isinstance(loss, torch.Tensor):
+            return
+        expected = F.cross_entropy(logits.flatten(0, 1).double(), targets.flatten()).item()
+        guesses = other_losses(logits.double(), targets)
+        given = float(loss) if loss.numel() == 1 else math.nan
+        close = abs(given - expected) <= 1e-5 * (1 + abs(expected))
+        like = next((what for what, value in guesses.items() if abs(given - value) <= 1e-5 * (1 + abs(value))), "none")
+        why = f"The loss is {given:.4f}; the mean cross-entropy of these logits is {expected:.4f}."
+        expect.true(f"value {name}", close, why=why, seen="right" if close else given if like == "none" else like)
+
+
+def other_losses(logits, targets):
+    """What well-known slips give instead of the mean cross-entropy."""
+    size = logits.shape[-1]
+    flat, right = logits.flatten(0, 1), targets.flatten()
+    swapped = targets.T.reshape(-1)
+    return {
+        "probabilities": F.cross_entropy(flat.softmax(-1), right).item(),
+        "log-probabilities of probabilities": F.nll_loss(flat.softmax(-1), right).item(),
+        "transposed targets": F.cross_entropy(flat, swapped).item(),
+        "transposed logits": F.cross_entropy(logits.transpose(0, 1).reshape(-1, size), right).item(),
+        "sum": F.cross_entropy(flat, right, reduction="sum").item(),
+        "sum over time": F.cross_entropy(flat, right, reduction="sum").item() / len(logits),
+        "last position": F.cross_entropy(logits[:, -1], targets[:, -1]).item(),
+        "bits": F.cross_entropy(flat, right).item() / math.log(2),
+        "negative": -F.cross_entropy(flat, right).item(),
+        "perplexity": math.exp(min(50.0, F.cross_entropy(flat, right).item())),
+        "reshaped": F.cross_entropy(logits.reshape(-1, size), right).item(),
+        "shifted": F.cross_entropy(logits[:, :-1].flatten(0, 1), targets[:, 1:].flatten()).item(),
+        "class dimension": F.cross_entropy(logits.reshape(len(logits), size, -1), targets).item(),
+    }
+
+
+def test_generate(student, draw, expect):
+    """(B, T + n), the prompt kept, each new token drawn from the softmax of the logits of the one before."""
+    size, rows, new = 7, 400, 9
+    model, table = randomised(student, draw, size, 1.2)
+    prompt = draw.randint(0, size, (rows, 3))
+    out = model.generate(prompt, new, generator=student.generator(draw.seed()))
+    expect.tensor("generate", out, shape=(rows, 3 + new), dtype=torch.int64)
+    if not isinstance(out, torch.Tensor) or tuple(out.shape) != (rows, 3 + new) or out.dtype != torch.int64:
+        return
+    expect.true("prompt", torch.equal(out[:, :3], prompt), why="The result starts with the prompt, unchanged.")
+    inside = bool(((out >= 0) & (out < size)).all())
+    expect.true("ids", inside, why="generate returns ids that are not in the vocabulary.")
+    if not inside:
+        return
+    before, after = out[:, 2:-1].flatten(), out[:, 3:].flatten()
+    counts = pair_counts(before, after, size)
+    rejected = any(chi_square_rejects(counts[i], table[i].softmax(-1)) for i in range(size))
+    like = next((name for name, p in sampling_slips(table).items() if explains(counts, p)), "none")
+    first = pair_counts(out[:, :1].expand(-1, new).flatten(), after, size)
+    if like == "none" and explains(first, table.softmax(-1)):
+        like = "first token"
+    why = "The new tokens do not follow softmax(logits) of the token before them."
+    if like == "argmax":
+        why = "Every token is followed by its most likely successor, always: that is argmax, not sampling."
+    seen = "softmax" if not rejected else [like, counts.tolist() if like == "none" else None]
+    expect.true("distribution", not rejected, why=why, seen=seen)
+    again = [model.generate(prompt[:4], new, generator=student.generator(99)) for _ in range(2)]
+    same = isinstance(again[0], torch.Tensor) and torch.equal(*again)
+    expect.true("generator", same, why="The generator is ignored: two equal ones give different text.")
+    nothing = model.generate(prompt[:2], 0)
+    expect.true("no new token", isinstance(nothing, torch.Tensor) and torch.equal(nothing, prompt[:2]))
+
+
+def pair_counts(before, after, size):
+    """How often each token followed each other one: (V, V)."""
+    return torch.bincount(before * size + after, minlength=size * size).reshape(size, size)
+
+
+def explains(counts, probabilities):
+    return not any(chi_square_rejects(c, p) for c, p in zip(counts, probabilities, strict=True))
+
+
+def sampling_slips(table):
+    size = len(table)
+    return {
+        "argmax": F.one_hot(table.argmax(-1), size).double(),
+        "uniform": torch.full((size, size), 1 / size, dtype=torch.float64),
+        "softmax over the wrong dimension": (table.softmax(0) / table.softmax(0).sum(-1, keepdim=True)),
+        "sharpened": (2 * table).softmax(-1),
+        "flattened": (table / 2).softmax(-1),
+        "absolute logits": table.abs() / table.abs().sum(-1, keepdim=True),
+        "softmax of softmax": table.softmax(-1).softmax(-1),
+        "exp of probabilities": table.sigmoid() / table.sigmoid().sum(-1, keepdim=True),
+        "shifted logits": above_zero(table) / above_zero(table).sum(-1, keepdim=True),
+        "negative logits": (-table).softmax(-1),
+        "positive logits": table.clamp_min(0) / table.clamp_min(0).sum(-1, keepdim=True).clamp_min(1e-9),
+    }
+
+
+def above_zero(table):
+    return table - table.amin(-1, keepdim=True)
+
+
+def test_mean_loss(student, draw, expect):
+    """Equal to the mean over all N - 1 pairs of neighbours, whatever N and block_size."""
+    size = 9
+    model, table = randomised(student, draw, size, 1.5)
+    for n, block_size in ((50, 8), (41 + draw.integer(0, 5), 7), (9, 8), (5, 8), (2, 3)):
+        ids = draw.randint(0, size, (n,))
+        ids[0] = draw.integer(0, size - 1)
+        value = student.train.baseline.mean_loss(model, ids, block_size)
+        expected = F.cross_entropy(table[ids[:-1]], ids[1:]).item()
+        is_float = isinstance(value, float)
+        expect.true(f"a float, {n} ids", is_float, why="mean_loss returns a Python float.", seen=type(value).__name__)
+        close = is_float and abs(value - expected) <= 1e-5 * (1 + expected)
+        why = f"Over {n} ids in blocks of {block_size} the mean of the {n - 1} losses is {expected:.5f}, not {value}."
+        like = mean_slip(table, ids, block_size, value) if not close and is_float else "right"
+        expect.true(f"mean over {n}", close, why=why, seen=like)
+
+
+def mean_slip(table, ids, block_size, value):
+    """Which way of losing positions gives the student's value."""
+    losses = F.cross_entropy(table[ids[:-1]], ids[1:], reduction="none")
+    blocks = losses.split(block_size)
+    whole = [block for block in blocks if len(block) == block_size]
+    slips = {
+        "mean of block means": torch.stack([block.mean() for block in blocks]).mean(),
+        "sum": losses.sum(),
+        "bits": losses.mean() / math.log(2),
+        "divided by N": losses.sum() / len(ids),
+        "first block only": blocks[0].mean(),
+        "last of each block": torch.stack([block[-1] for block in blocks]).mean(),
+    }
+    if whole:
+        slips["last block dropped"] = torch.cat(whole).mean()
+        slips["last block dropped, divided by all"] = torch.cat(whole).sum() / len(losses)
+    overlapping = [losses[i : i + block_size] for i in range(0, max(1, len(losses) - block_size + 1))]
+    slips["overlapping windows"] = torch.cat(overlapping).mean()
+    pairs = [losses[i : i + block_size] for i in range(0, len(losses), block_size + 1)]
+    slips["one pair lost between blocks"] = torch.cat(pairs).mean()
+    return next((name for name, slip in slips.items() if abs(float(slip) - value) <= 1e-5 * (1 + abs(value))), value)
+
+
+def markov_ids(draw, size, n):
+    """ids (n,) of a random Markov chain, and its transition table (V, V)."""
+    transitions = (2.0 * draw.randn(size, size)).softmax(-1)
+    cumulative = transitions.cumsum(-1)
+    uniform = draw.rand(n).tolist()
+    rows = cumulative.tolist()
+    ids, current = [], 0
+    for u in uniform:
+        row = rows[current]
+        current = next((i for i, c in enumerate(row) if u < c), size - 1)
+        ids.append(current)
+    return torch.tensor(ids), transitions
+
+
+def bigram_loss(table, ids):
+    """Mean loss of logits (V, V) on ids (N,), and the standard error of that mean."""
+    losses = F.cross_entropy(table[ids[:-1]], ids[1:], reduction="none")
+    return losses.mean().item(), losses.std().item() / math.sqrt(len(losses))
+
+
+def progress(loss, ceiling, start, table, val):
+    """How far training came, in words coarse enough to be the same in every style."""
+    if loss <= ceiling:
+        return "learned"
+    before, _ = bigram_loss(start, val)
+    moved = (table - start).abs().max().item()
+    size = next(word for bound, word in ((1e-6, "nothing"), (0.3, "little"), (math.inf, "much")) if moved <= bound)
+    direction = "worse" if loss > before + 0.3 else "better" if loss < before - 0.1 else "as before"
+    return [f"moved {size}", direction]
+
+
+def test_train_bigram(student, draw, expect):
+    """On text from a known chain the trained model comes near the chain's own loss, and not below what is possible."""
+    size = 12
+    ids, transitions = markov_ids(draw, size, 6000)
+    train, val = ids[:5000], ids[5000:]
+    floor, error = bigram_loss(transitions.log(), val)
+    seed = draw.integer(1, 10**6)
+    options = {"steps": 1200, "batch_size": 32, "block_size": 8, "learning_rate": 3e-2, "seed": seed}
+    model = student.train.baseline.train_bigram(train, size, **options)
+    is_model = isinstance(model, Ref)
+    expect.true("returns the model", is_model, why="train_bigram returns the trained model.", seen=type(model).__name__)
+    if not is_model:
+        return
+    table = table_of(model, size)
+    loss, _ = bigram_loss(table, val)
+    start = table_of(student.train.baseline.train_bigram(train, size, **(options | {"steps": 1})), size)
+    ceiling = floor + 0.12 + 4 * error
+    why = f"After 1,200 steps the loss on new text is {loss:.3f}; counting pairs would give about {floor + 0.02:.3f}."
+    expect.true("it learns", loss <= ceiling, why=why, seen=progress(loss, ceiling, start, table, val))
+    counted = torch.zeros(size, size).index_put_((train[:-1], train[1:]), torch.ones(len(train) - 1), accumulate=True)
+    best, _ = bigram_loss((counted + 0.1).log().double(), train)
+    fit, _ = bigram_loss(table, train)
+    why = f"The loss on the training text is {fit:.3f}, below {best:.3f}, the best that any bigram can reach on it."
+    expect.true("not too good to be true", fit >= best - 0.02, why=why, seen=fit >= best - 0.02)
+    short = options | {"steps": 20}
+    tables = [table_of(student.train.baseline.train_bigram(train, size, **short), size)]
+    new_model(student, size + 1)  # uses up some of the process's randomness, which a seeded run must not notice
+    tables.append(table_of(student.train.baseline.train_bigram(train, size, **short), size))
+    why = "Two runs with the same seed give different models: seed before the model is made and for the batches."
+    expect.true("the seed repeats a run", torch.equal(*tables), why=why)
+    other = student.train.baseline.train_bigram(train, size, **(short | {"seed": seed + 1}))
+    differs = not torch.equal(table_of(other, size), tables[0])
+    expect.true("another seed gives another run", differs, why="The seed argument has no effect.")
+    early, _ = bigram_loss(tables[0], val)
+    why = "20 steps give as good a model as 1,200: the number of steps is ignored."
+    expect.true("more steps, lower loss", early > loss + 0.02, why=why, seen=early > loss + 0.02)
