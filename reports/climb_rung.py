@@ -1,8 +1,8 @@
 """Trains one rung of the climb with the code in a folder: the child process of reports/climb.py.
 
-The folder is laid out as a student's repository (model/, train/, tokenizer/); nothing of the harness is imported here, so
-that the reference and a student's code run in the same way. The job comes as JSON on standard input; progress and result
-leave as JSON lines on standard output; whatever the code itself prints goes to standard error.
+The folder is laid out as a student's repository (model/, train/, tokenizer/); nothing of the harness is imported
+here, so that the reference and a student's code run in the same way. The job comes as JSON on standard input;
+progress and result leave as JSON lines on standard output; whatever the code itself prints goes to standard error.
 
 The six assemblies are those of the lecture "Let's build GPT" (Karpathy 2023), built from the learner's own parts.
 """
@@ -76,18 +76,16 @@ def body_of(rung):
         return heads(1)
     if rung == "four heads":
         return heads(N_HEAD)
+    if rung == "feed-forward":
+        # The lecture's first one is a single layer; rung 3's FeedForward, four times as wide, comes with the blocks.
+        return nn.Sequential(heads(N_HEAD), nn.Linear(N_EMBD, N_EMBD), nn.ReLU())
     from model.block import Block, FeedForward, LayerNorm
 
-    if rung == "feed-forward":
-        return nn.Sequential(heads(N_HEAD), FeedForward(N_EMBD))
     if rung == "residual blocks":
         from model.attention import MultiHeadAttention
 
         return nn.Sequential(
-            *(
-                Residual(MultiHeadAttention(N_EMBD, N_HEAD, BLOCK_SIZE), FeedForward(N_EMBD))
-                for _ in range(N_LAYER)
-            )
+            *(Residual(MultiHeadAttention(N_EMBD, N_HEAD, BLOCK_SIZE), FeedForward(N_EMBD)) for _ in range(N_LAYER))
         )
     return nn.Sequential(*(Block(N_EMBD, N_HEAD, BLOCK_SIZE) for _ in range(N_LAYER)), LayerNorm(N_EMBD))
 
@@ -191,7 +189,8 @@ def main():
     channel = Channel()
     job = json.load(sys.stdin)
     sys.path.insert(0, job["code"])
-    torch.set_num_threads(job["threads"])
+    if job["threads"] is not None:
+        torch.set_num_threads(job["threads"])
     from train.data import TextDataset
 
     with open(job["corpus"], encoding="utf-8", newline="") as file:

@@ -1,10 +1,11 @@
 """Checks the facts in the student's design notes against what the workspace's own code does.
 
-A note holds a table whose rows read `| fact | value |`, and sections of prose. Each fact is asked of the submission's code,
-so a workspace with other choices has other facts. What contradicts the code is named, all of it at once; whether the prose
-is any good is for a person to say, so it is only checked that somebody wrote some.
+A note holds a table whose rows read `| fact | value |`, and sections of prose. Each fact is asked of the submission's
+code, so a workspace with other choices has other facts. What contradicts the code is named, all of it at once;
+whether the prose is any good is for a person to say, so it is only checked that somebody wrote some.
 
-`None` from a probe means that the code gives no answer (a class without defaults, say): that fact is left to the person too.
+`None` from a probe means that the code gives no answer (a class without defaults, say): that fact is left to the
+person too.
 """
 
 import re
@@ -135,7 +136,8 @@ def check(expect, student, note: str) -> None:
         "every section is written",
         not empty,
         seen=empty,
-        why=f"{path} has no words of yours under: {'; '.join(empty)}. A person will read them; the grader only sees that"
+        why=f"{path} has no words of yours under: {'; '.join(empty)}. A person will read them; the grader only sees"
+        " that"
         " they are there.",
     )
 
@@ -277,12 +279,15 @@ def first_learning_rate(student):
 
 
 def undecayed(student):
-    """Parameters of the default model without weight decay: vectors, whose number follows from two small models' shapes."""
+    """Parameters of the default model without weight decay: vectors, whose number follows from two small models'
+    shapes."""
     sizes = {"block_size": 8, "vocab_size": 65, "n_head": 2, "n_embd": 6, "dropout": 0.0}
     one, two = (
         sum(
             torch.Size(parameter["shape"]).numel()
-            for parameter in student.parameters(student.model.transformer.GPT(_config(student, n_layer=layers, **sizes)))
+            for parameter in student.parameters(
+                student.model.transformer.GPT(_config(student, n_layer=layers, **sizes))
+            )
             if len(parameter["shape"]) < 2
         )
         for layers in (1, 2)

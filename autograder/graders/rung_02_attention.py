@@ -26,6 +26,13 @@ def is_tensor(value, shape):
     return isinstance(value, torch.Tensor) and tuple(value.shape) == tuple(shape)
 
 
+def finite_positions(out):
+    """For (B, T, C), which of the T positions hold finite values; a mask that hides too much shows in it."""
+    if not (isinstance(out, torch.Tensor) and out.ndim == 3 and out.is_floating_point()):
+        return None
+    return torch.isfinite(out).all(dim=2).all(dim=0)
+
+
 def in_float64(module, given):
     """The module in float64 and eval mode under given weights."""
     module.double()
@@ -45,10 +52,16 @@ def build_multi_head(student, given, n_head, block_size, *options):
     return in_float64(make(n_embd, n_head, block_size, *options), given)
 
 
-def note_size(student, expect, module, C, matrices):
-    """Records whether the module registers fewer, as many or more values than its matrices and biases have."""
+def expect_registered(student, expect, what, module, C, matrices):
+    """The module registers at least its matrices; whether it registers much more is evidence for the diagnosis."""
     size = trainable(student.parameters(module))
-    expect.note("registered values", (size >= matrices) + (size > matrices + 4 * C))
+    expect.true(
+        f"{what}: registered values",
+        size >= matrices,
+        why=f"{what}.parameters() holds {size} trainable values, and the matrices alone have {matrices}. What is not "
+        "registered no optimizer moves, and double() and to(device) pass it by.",
+        seen=(size >= matrices) + (size > matrices + 4 * C),
+    )
 
 
 def trainable(parameters):
@@ -219,14 +232,16 @@ def test_head_shape(student, draw, expect):
     """Head(...)(x) is (B, T, head_size) with x's dtype, for T from 1 to block_size, in both modes."""
     for B, T, C, D, block_size in HEAD_SIZES:
         head = student.model.attention.Head(C, D, block_size)
-        note_size(student, expect, head, C, 3 * C * D)
+        expect_registered(student, expect, f"Head({C}, {D}, {block_size})", head, C, 3 * C * D)
         x = draw.randn(B, T, C)
         what = f"Head({C}, {D}, {block_size}) of {(B, T, C)}"
         expect.tensor(what, head(x.float()), shape=(B, T, D), dtype=torch.float32)
         head.eval()
         expect.tensor(f"{what}, eval", head(x.float()), shape=(B, T, D), dtype=torch.float32)
         head.double()
-        expect.tensor(f"{what}, float64", head(x), shape=(B, T, D), dtype=torch.float64)
+        out = head(x)
+        expect.note(f"{what}: where it is finite", finite_positions(out))
+        expect.tensor(f"{what}, float64", out, shape=(B, T, D), dtype=torch.float64)
 
 
 def test_head_values(student, draw, expect):
@@ -306,14 +321,17 @@ def test_multi_head_shape(student, draw, expect):
     """MultiHeadAttention(...)(x) is (B, T, C) with x's dtype, for T from 1 to block_size, in both modes."""
     for B, T, C, H, block_size in MULTI_HEAD_SIZES:
         module = student.model.attention.MultiHeadAttention(C, H, block_size)
-        note_size(student, expect, module, C, 4 * C * C)
+        name = f"MultiHeadAttention({C}, {H}, {block_size})"
+        expect_registered(student, expect, name, module, C, 4 * C * C)
         x = draw.randn(B, T, C)
-        what = f"MultiHeadAttention({C}, {H}, {block_size}) of {(B, T, C)}"
+        what = f"{name} of {(B, T, C)}"
         expect.tensor(what, module(x.float()), shape=(B, T, C), dtype=torch.float32)
         module.eval()
         expect.tensor(f"{what}, eval", module(x.float()), shape=(B, T, C), dtype=torch.float32)
         module.double()
-        expect.tensor(f"{what}, float64", module(x), shape=(B, T, C), dtype=torch.float64)
+        out = module(x)
+        expect.note(f"{what}: where it is finite", finite_positions(out))
+        expect.tensor(f"{what}, float64", out, shape=(B, T, C), dtype=torch.float64)
 
 
 def test_multi_head_values(student, draw, expect):
@@ -321,11 +339,13 @@ def test_multi_head_values(student, draw, expect):
     why = "Each head attends with its own slice of q, k and v; the slices, side by side again, go through c_proj."
     for B, T, C, H, block_size in MULTI_HEAD_SIZES:
         given = weights.multi_head_weights(draw, C)
-        note_size(student, expect, student.model.attention.MultiHeadAttention(C, H, block_size), C, 4 * C * C)
+        new = student.model.attention.MultiHeadAttention(C, H, block_size)
+        name = f"MultiHeadAttention({C}, {H}, {block_size})"
+        expect_registered(student, expect, name, new, C, 4 * C * C)
         module = build_multi_head(student, given, H, block_size)
         for length in dict.fromkeys((T, 1, block_size)):
             x = draw.randn(B, length, C)
-            what = f"MultiHeadAttention({C}, {H}, {block_size}) of {(B, length, C)}"
+            what = f"{name} of {(B, length, C)}"
             expect.close(what, module(x), weights.multi_head(x, given, H), why=why, record=length == T > 3)
     x, given = steep_input(draw, 2, 5, 12), steep_multi_head_weights(draw, 12, 3)
     story = "With scores from -50 to 50, some of what the mask hides still comes through, or some of the rest is lost."
@@ -381,7 +401,7 @@ def test_errors(student, draw, expect):
         return make(n_embd, n_head, block_size)(x)
 
     x = draw.randn(3, 5, 8).float()
-    expect.tensor("8 channels, 2 heads, 5 of 5 positions", run(8, 2, 5, x), shape=(3, 5, 8))
+    expect.tensor("8 channels, 2 heads, 5 of 5 positions", run(8, 2, 5, x), shape=(3, 5, 8), finite=False)
     for C, H in [(10, 4), (6, 5), (3, 6)]:
         expect.raises(
             f"MultiHeadAttention({C}, {H}, 5)",

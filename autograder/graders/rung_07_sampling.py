@@ -167,7 +167,9 @@ def expect_distribution(expect, what, new, vocab_size, distributions, *, why):
     fits = best_fit(counts, distributions)
     right = next(iter(distributions.values()))
     story = f" {fits}." if fits else ""
-    expect.true(what, not chi_square_rejects(counts, right), why=f"{why} In {len(new)} draws it does not.{story}", seen=fits)
+    expect.true(
+        what, not chi_square_rejects(counts, right), why=f"{why} In {len(new)} draws it does not.{story}", seen=fits
+    )
 
 
 # Filters
@@ -567,45 +569,6 @@ def expect_penalty(student, draw, expect, what, tables, prompt):
     expect_distribution(expect, f"{what}: draws", new, V, distributions(known, prompt, n), why=why)
 
 
-def test_order(student, draw, expect):
-    """With all options at once the distribution is that of penalty, temperature, top-k, top-p."""
-    V, T = 7, 3
-    prompt = draw.permutation(V)[:T].tolist()
-    seen = seen_in(torch.tensor(prompt), V)
-    many = draw.randn(1500, V) * 1.5
-    for options in [
-        {"temperature": 1.8, "top_k": 4, "top_p": 0.7, "penalty": 2.0},
-        {"temperature": 0.7, "top_k": 4, "top_p": 0.85, "penalty": 2.0},
-        {"temperature": 2.0, "top_p": 0.75, "penalty": 1.5},
-        {"temperature": 1.0, "top_k": 3, "top_p": 0.7},
-    ]:
-        by_order = {order: pipeline(many, seen, **options, order=order) for order in itertools.permutations(ORDER)}
-        logits = many[most_telling(by_order)]
-        tables = torch.zeros(5, V, V, dtype=torch.float64)
-        tables[T - 1, prompt[-1]] = logits
-        given = dict(options)
-        if "penalty" in given:
-            given["repetition_penalty"] = given.pop("penalty")
-        what = ", ".join(f"{name} {value}" for name, value in given.items())
-        new = sample(student, expect, what, table_model(student, tables), prompt, 1, V, draw, **given)
-        known = {"": pipeline(logits, seen, **options)}
-        for order in by_order:
-            known[f"They fit the order {', '.join(order)}"] = pipeline(logits, seen, **options, order=order)
-        for name in options:
-            rest = {other: value for other, value in options.items() if other != name}
-            known[f"They fit without {name}"] = pipeline(logits, seen, **rest)
-        why = "The filters should act in this order: penalty, temperature, top-k, top-p."
-        expect_distribution(expect, f"{what}: draws", new, V, known, why=why)
-
-
-def most_telling(by_order):
-    """The index of the row for which the orders that can differ differ most from the right one."""
-    right = by_order[ORDER]
-    distances = torch.stack([(other - right).abs().sum(dim=-1) / 2 for other in by_order.values()])  # (orders, rows)
-    can_differ = distances.amax(dim=1) > 1e-6
-    return int(distances[can_differ].clamp(max=0.2).amin(dim=0).argmax())
-
-
 # generate: the loop around it
 
 
@@ -625,16 +588,63 @@ def test_context(student, draw, expect):
     ids = expect_ids(expect, "block_size = 1", generate(one_token_model(student, draw, V), prompts, 4), prompts, 4, V)
     follows = None if ids is None else bool((ids[:, 3:] == (ids[:, 2:-1] + 1) % V).all())
     expect.true("block_size = 1: ids", follows is True, seen=follows, why=f"{why} Here that is one id.")
-    order = draw.permutation(V).tolist()
-    prompt = [order[0], order[0], *order[1:5], order[3]]
-    tables = random_tables(draw, 3, V, scale=1.5)
-    expect_penalty(student, draw, expect, "repetition_penalty, block_size = 3", tables, prompt)
 
 
 def one_token_model(student, draw, V):
     """block_size 1; after token x comes x + 1."""
     successor = torch.eye(V, dtype=torch.float64).roll(1, dims=1)
     return table_model(student, successor[None], sharp=SHARP)
+
+
+def test_order(student, draw, expect):
+    """With all options the distribution is that of penalty, temperature, top-k, top-p; the penalty forgets nothing."""
+    V, T = 7, 3
+    prompt = draw.permutation(V)[:T].tolist()
+    seen = seen_in(torch.tensor(prompt), V)
+    many = draw.randn(600, V) * 1.5
+    for options in [
+        {"temperature": 1.8, "top_k": 4, "top_p": 0.7, "penalty": 2.0},
+        {"temperature": 0.7, "top_k": 4, "top_p": 0.85, "penalty": 2.0},
+        {"temperature": 2.0, "top_p": 0.75, "penalty": 1.5},
+        {"temperature": 1.0, "top_k": 5, "top_p": 0.75},
+    ]:
+        logits = many[most_telling(list(filter_candidates(many, seen, options).values()))]
+        tables = torch.zeros(5, V, V, dtype=torch.float64)
+        tables[T - 1, prompt[-1]] = logits
+        given = dict(options)
+        if "penalty" in given:
+            given["repetition_penalty"] = given.pop("penalty")
+        what = ", ".join(f"{name} {value}" for name, value in given.items())
+        new = sample(student, expect, what, table_model(student, tables), prompt, 1, V, draw, **given)
+        why = "The filters should act in this order: penalty, temperature, top-k, top-p."
+        known = filter_candidates(logits, seen, options)
+        expect_distribution(expect, f"{what}: draws", new, V, known, why=why)
+    V = 6
+    order = draw.permutation(V).tolist()
+    tables = random_tables(draw, 3, V, scale=1.5)
+    prompt = [order[0], order[0], *order[1:4], order[2]]  # its first tokens are no longer in the context
+    expect_penalty(student, draw, expect, "repetition_penalty past block_size", tables, prompt)
+
+
+def filter_candidates(logits, seen, options):
+    """The right probabilities first, then those of other orders and of one filter left out, each with its story."""
+    known = {"": pipeline(logits, seen, **options)}
+    for order in itertools.permutations(ORDER):
+        known[f"They fit the order {', '.join(order)}"] = pipeline(logits, seen, **options, order=order)
+    for name in options:
+        rest = {other: value for other, value in options.items() if other != name}
+        known[f"They fit without {name}"] = pipeline(logits, seen, **rest)
+    return known
+
+
+def most_telling(known):
+    """The row of logits for which the candidates differ most from the first one, and then from each other."""
+    stacked = torch.stack(known)  # (candidates, rows, V)
+    distances = (stacked[:, None] - stacked[None]).abs().sum(dim=-1) / 2  # (candidates, candidates, rows)
+    can_differ = distances.amax(dim=-1) > 1e-6
+    from_right = distances[0][can_differ[0]].clamp(max=0.12).amin(dim=0)
+    apart = (distances[can_differ] > 0.08).double().mean(dim=0)
+    return int((from_right * 100 + apart).argmax())
 
 
 def chain_tables(block_size, successor):

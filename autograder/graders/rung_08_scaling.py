@@ -1,8 +1,8 @@
 """Hidden grader of rung 8: counting, measuring, fitting, and a study whose numbers are recomputed.
 
-Counts are compared with the submission's own GPT, so that layers with and without biases are both right. The clock and the
-device are instruments. Fits are compared with the closed form, intervals by their width. A study is believed as far as it
-can be repeated: its models are trained again, and what they say is judged here.
+Counts are compared with the submission's own GPT, so that layers with and without biases are both right. The clock
+and the device are instruments. Fits are compared with the closed form, intervals by their width. A study is believed
+as far as it can be repeated: its models are trained again, and what they say is judged here.
 """
 
 import json
@@ -21,8 +21,8 @@ T_QUANTILE = {4: 2.776445, 9: 2.262157, 38: 2.024394}
 GPT2 = {"block_size": 1024, "vocab_size": 50257, "n_layer": 12, "n_head": 12, "n_embd": 768}
 DEFAULT = {"block_size": 256, "vocab_size": 65, "n_layer": 6, "n_head": 6, "n_embd": 384}
 
-# The studies: tokens of a cycle that is mostly followed in training and rarely in validation, so that the two splits give
-# losses far apart, and a model that learns the first gets worse at the second.
+# The studies: tokens of a cycle that is mostly followed in training and rarely in validation, so that the two splits
+# give losses far apart, and a model that learns the first gets worse at the second.
 V = 11
 FOLLOWS, FOLLOWS_IN_VALIDATION = 0.8, 0.2
 SIZES = [
@@ -31,8 +31,9 @@ SIZES = [
     {"block_size": 20, "vocab_size": V, "n_layer": 2, "n_head": 4, "n_embd": 28, "dropout": 0.0},
 ]
 TRAINING = {
-    "steps": 40, "batch_size": 8, "block_size": 16, "max_lr": 1e-2, "min_lr": 1e-3, "warmup_steps": 4, "weight_decay": 0.1,
-    "grad_clip": 1.0, "accumulation_steps": 1, "eval_interval": 10, "eval_batches": 30, "seed": 4321, "device": "cpu",
+    "steps": 40, "batch_size": 8, "block_size": 16, "accumulation_steps": 1, "max_lr": 1e-2, "min_lr": 1e-3,
+    "warmup_steps": 4, "weight_decay": 0.1, "grad_clip": 1.0, "eval_interval": 10, "eval_batches": 30, "seed": 4321,
+    "device": "cpu",
 }  # fmt: skip
 SHORT = {"steps": 3, "warmup_steps": 1, "eval_interval": 3, "eval_batches": 2}
 OUT = "study_of_the_grader"
@@ -126,7 +127,8 @@ def test_count_parameters(student, draw, expect):
             f"configuration {index + 1}",
             right,
             seen=seen - expected if isinstance(seen, int) else type(seen).__name__,
-            why=f"count_parameters is {design_notes.shown(seen)} for {described(sizes)}; such a GPT of yours has {expected:,}.",
+            why=f"count_parameters is {design_notes.shown(seen)} for {described(sizes)}; such a GPT of yours has"
+            f" {expected:,}.",
         )
 
 
@@ -203,8 +205,9 @@ def test_throughput_warmup(student, draw, expect):
         works = [0.0] * (warmup + steps)
         device = student.instrument("lazy_device", float(draw.integer(10, 1000)), 0.0, slow + launches, works)
         seen = measured(student, device, tokens, warmup, steps)
-        why = f"After {warmup} steps of warm-up ({sum(slow):.3f} s), {steps} steps of {tokens} tokens took {sum(launches):.3f} s."
-        expected = steps * tokens / sum(launches)
+        seconds = sum(launches)
+        why = f"After {warmup} warm-up steps ({sum(slow):.3f} s), {steps} of {tokens} tokens each took {seconds:.3f} s."
+        expected = steps * tokens / seconds
         expect_speed(student, expect, f"run {run + 1}", device, seen, expected, warmup + steps, why)
 
 
@@ -221,7 +224,8 @@ def test_throughput_lazy_device(student, draw, expect):
         seconds = sum(launches[warmup:]) + sum(works[warmup:])
         why = (
             f"The device takes {seconds:.3f} s for {steps} steps of {tokens} tokens, but step() returns after"
-            f" {sum(launches[warmup:]):.3f} s: the clock was read before the device had finished its queue, at the start or"
+            f" {sum(launches[warmup:]):.3f} s: the clock was read before the device had finished its queue, at the"
+            " start or"
             " at the end."
         )
         expected = steps * tokens / seconds
@@ -232,7 +236,8 @@ def test_throughput_lazy_device(student, draw, expect):
 
 
 def line_through(x, y):
-    """Least squares through (ln x, ln y): exponent, coefficient, standard error of the exponent (None under 3 points)."""
+    """Least squares through (ln x, ln y): exponent, coefficient, standard error of the exponent (None under 3
+    points)."""
     u, v = (torch.tensor(values, dtype=torch.float64).log() for values in (x, y))
     spread = ((u - u.mean()) ** 2).sum()
     slope = ((u - u.mean()) * (v - v.mean())).sum() / spread
@@ -244,7 +249,8 @@ def line_through(x, y):
 
 
 def three_parts(student, result):
-    """(exponent, coefficient, interval) from a sequence, a dict or an object that names them; None for anything else."""
+    """(exponent, coefficient, interval) from a sequence, a dict or an object that names them; None for anything
+    else."""
     names = ("exponent", "coefficient", "interval")
     if isinstance(result, (list, tuple)) and len(result) == len(names):
         return tuple(result)
@@ -287,7 +293,8 @@ def expect_line(expect, what, parts, x, y):
             f"{what}: {name}",
             is_close(seen, expected, 1e-3) and abs(number(seen) - expected) <= 1e-3 * abs(expected) + 1e-6,
             seen=number(seen),
-            why=f"The {name} is {design_notes.shown(seen)}; the least-squares line in the logarithms has {expected:.6g}.",
+            why=f"The {name} is {design_notes.shown(seen)}; the least-squares line in the logarithms has"
+            f" {expected:.6g}.",
         )
 
 
@@ -325,7 +332,8 @@ def test_power_law_noisy(student, draw, expect):
 
 
 def interval_ratios(student, draw, expect, n, sets):
-    """Half widths of the intervals over those by Student's t, one for each data set; None where there was no interval."""
+    """Half widths of the intervals over those by Student's t, one for each data set; None where there was no
+    interval."""
     ratios = []
     for index in range(sets):
         x, y = power_law(draw, n, noise=0.1)
@@ -352,8 +360,8 @@ def test_power_law_interval(student, draw, expect):
         if ratios is None:
             return
         mean = ratios.mean().item()
-        # A multiple of the standard error has the same ratio in each set, so it can be judged exactly. A bootstrap's width
-        # varies, and it is too narrow for few points, as everybody knows who recommends it.
+        # A multiple of the standard error has the same ratio in each set, so it can be judged exactly. A bootstrap's
+        # width varies, and it is too narrow for few points, as everybody knows who recommends it.
         is_multiple = bool((ratios - mean).abs().max() <= 1e-3 * abs(mean))
         if is_multiple:
             low, high = 0.98, 1.02
@@ -419,13 +427,16 @@ class Study:
         """The study's "sizes", or None where they are not a list of as many dicts."""
         found = self.returned.get("sizes") if isinstance(self.returned, dict) else None
         right = (
-            isinstance(found, list) and len(found) == len(self.sizes) and all(isinstance(entry, dict) for entry in found)
+            isinstance(found, list)
+            and len(found) == len(self.sizes)
+            and all(isinstance(entry, dict) for entry in found)
         )
         expect.true(
             "the study's sizes",
             right,
             seen=len(found) if isinstance(found, list) else type(found).__name__,
-            why=f'run_scaling_study returns a dict whose "sizes" is a list of dicts, one for each of the {len(self.sizes)}'
+            why='run_scaling_study returns a dict whose "sizes" is a list of dicts, one for each of the'
+            f" {len(self.sizes)}"
             " configurations.",
         )
         return found if right else None
@@ -474,14 +485,18 @@ def test_study_conditions(student, draw, expect):
     shared = study.returned.get("shared")
     expect.true("shared conditions", isinstance(shared, dict), why='The study needs a dict "shared".')
     if isinstance(shared, dict):
-        expected = {name: study.training[name] for name in ("steps", "batch_size", "block_size", "accumulation_steps", "seed")}
+        expected = {
+            name: study.training[name] for name in ("steps", "batch_size", "block_size", "accumulation_steps", "seed")
+        }
         expected |= {"train_tokens": len(study.train_ids), "val_tokens": len(study.val_ids)}
         for key, value in expected.items():
             expect_key(expect, "the shared conditions", shared, key, value, "It is what all sizes have in common.")
     tokens = study.training["steps"] * study.training["batch_size"] * study.training["block_size"]
     for index, (entry, sizes) in enumerate(zip(entries, study.sizes, strict=True)):
         what = f"size {index + 1}"
-        expect_key(expect, what, entry, "config", dict(sizes), "It is the GPTConfig, field by field, in the order given.")
+        expect_key(
+            expect, what, entry, "config", dict(sizes), "It is the GPTConfig, field by field, in the order given."
+        )
         expect.true(
             f"{what}: parameters",
             entry.get("parameters") == parameters_of(sizes, layout),
@@ -493,7 +508,8 @@ def test_study_conditions(student, draw, expect):
             f"{what}: flops_per_token",
             entry.get("flops_per_token") == flops_of(sizes, layout),
             seen=difference(entry.get("flops_per_token"), flops_of(sizes, layout)),
-            why=f"flops_per_token of {what} is {design_notes.shown(entry.get('flops_per_token'))}, but the formula gives"
+            why=f"flops_per_token of {what} is {design_notes.shown(entry.get('flops_per_token'))}, but the formula"
+            " gives"
             f" {flops_of(sizes, layout):,}.",
         )
         expect_key(expect, what, entry, "tokens", tokens, "Each size sees steps x batch_size x block_size tokens.")
@@ -517,8 +533,10 @@ def test_study_curves(student, draw, expect):
             f"curve of size {index + 1}",
             problem is None,
             seen=[problem is None, steps_of(reported)],
-            why=f"Size {index + 1}, trained again by your own `train` after torch.manual_seed(config.seed), does not give the"
-            f" reported curve: {problem}. Did this size get the same tokens, steps, learning rates and seed as the others?",
+            why=f"Size {index + 1}, trained again by your own `train` after torch.manual_seed(config.seed), does not"
+            " give the"
+            f" reported curve: {problem}. Did this size get the same tokens, steps, learning rates and seed as the"
+            " others?",
         )
 
 
@@ -545,13 +563,14 @@ def first_deviation(reported, rows):
 
 
 def test_study_val_loss(student, draw, expect):
-    """val_loss is the finished model's loss on the validation ids, as recomputed from a model that was trained again."""
+    """val_loss is the finished model's loss on the validation ids, as recomputed from a model that was trained
+    again."""
     study = Study(student, draw)
     entries = study.entries(expect)
     if entries is None:
         return
     for index, entry in enumerate(entries):
-        model, rows, _ = study.retrain(index)
+        model, _, _ = study.retrain(index)
         on_val, on_train = study.loss(model, study.val_ids), study.loss(model, study.train_ids)
         reported = number(entry.get("val_loss"))
         if on_val is None or on_train is None:
@@ -564,7 +583,8 @@ def test_study_val_loss(student, draw, expect):
             f"val_loss of size {index + 1}",
             fits,
             seen=kind,
-            why=f"val_loss of size {index + 1} is {design_notes.shown(reported)}. A model trained again has {on_val:.3f} on"
+            why=f"val_loss of size {index + 1} is {design_notes.shown(reported)}. A model trained again has"
+            f" {on_val:.3f} on"
             f" val_ids and {on_train:.3f} on train_ids: the reported number is {kind}.",
         )
 
@@ -581,8 +601,12 @@ def origin(reported, on_val, on_train):
 
 
 def test_study_speed_memory(student, draw, expect):
-    """tokens_per_second agrees with the time that training takes here; the peak holds at least weights and optimizer."""
-    wide = [size | {"block_size": 32, "n_embd": width, "n_layer": 2} for size, width in zip(SIZES, (48, 56, 64), strict=True)]
+    """tokens_per_second agrees with the time that training takes here; the peak holds at least weights and
+    optimizer."""
+    wide = [
+        size | {"block_size": 32, "n_embd": width, "n_layer": 2}
+        for size, width in zip(SIZES, (48, 56, 64), strict=True)
+    ]
     changes = {"block_size": 32, "batch_size": 16, "eval_batches": 1, "eval_interval": 30, "steps": 30}
     study = Study(student, draw, sizes=wide, **changes)
     entries = study.entries(expect)
@@ -604,7 +628,8 @@ def test_study_speed_memory(student, draw, expect):
         "speed and time of training agree",
         seconds / 12 <= claimed <= seconds * 12,
         seen="slow" if claimed > seconds * 12 else "fast" if claimed < seconds / 12 else "fits",
-        why=f"At {speed:.4g} tokens per second the {tokens} tokens of the last size would take {claimed:.3g} s. Training it"
+        why=f"At {speed:.4g} tokens per second the {tokens} tokens of the last size would take {claimed:.3g} s."
+        " Training it"
         f" again took {seconds:.3g} s.",
     )
     for position, (entry, size) in enumerate(zip(entries, wide, strict=True)):
@@ -615,7 +640,8 @@ def test_study_speed_memory(student, draw, expect):
             f"peak memory of size {position + 1}",
             peak is not None and least <= peak <= 2**36,
             seen="none" if peak is None else "fits" if least <= peak <= 2**36 else "small" if peak < least else "large",
-            why=f"peak_memory_bytes of size {position + 1} is {design_notes.shown(peak)}, but weights, gradients and AdamW's"
+            why=f"peak_memory_bytes of size {position + 1} is {design_notes.shown(peak)}, but weights, gradients and"
+            " AdamW's"
             f" two moments alone take {least:,} bytes. Which unit is it in, and does it see what torch allocates?",
         )
 
@@ -655,7 +681,8 @@ def test_study_samples(student, draw, expect):
                 f"{key} of {what}",
                 is_close(entry.get(key), expected, 1e-4),
                 seen=ratio(number(entry.get(key)), expected),
-                why=f"{key} of {what} is {design_notes.shown(entry.get(key))}; counted from its sample it is {expected:.4f}.",
+                why=f"{key} of {what} is {design_notes.shown(entry.get(key))}; counted from its sample it is"
+                f" {expected:.4f}.",
             )
     model, _, _ = study.retrain(len(entries) - 1)
     surprise = study.loss(model, torch.tensor(entries[-1]["sample"], dtype=torch.int64))
@@ -663,7 +690,8 @@ def test_study_samples(student, draw, expect):
         "the sample is the finished model's",
         surprise is not None and surprise <= 1.8,
         seen="fits" if surprise is not None and surprise <= 1.8 else "does not fit",
-        why=f"To the finished model the sample is surprising: {design_notes.shown(surprise)} nats per token, where its own"
+        why=f"To the finished model the sample is surprising: {design_notes.shown(surprise)} nats per token, where"
+        " its own"
         " text has about 1. Was it written before the training, or by another model?",
     )
 
@@ -673,7 +701,8 @@ def ratio(seen, expected):
 
 
 def test_study_fit(student, draw, expect):
-    """The fit belongs to the reported parameters and losses; with three sizes it has no interval, with five it has one."""
+    """The fit belongs to the reported parameters and losses; with three sizes it has no interval, with five it has
+    one."""
     for sizes in (SIZES, [*SIZES, *(size | {"n_layer": 3} for size in SIZES[:2])]):
         study = Study(student, draw, sizes=sizes, train_tokens=900, val_tokens=400, **SHORT)
         entries = study.entries(expect)
@@ -690,7 +719,8 @@ def test_study_fit(student, draw, expect):
         for key, expected in (("exponent", exponent), ("coefficient", coefficient)):
             expect.true(
                 f"{what}: {key}",
-                is_close(fit.get(key), expected, 1e-3) and abs(number(fit[key]) - expected) <= 1e-2 * abs(expected) + 1e-5,
+                is_close(fit.get(key), expected, 1e-3)
+                and abs(number(fit[key]) - expected) <= 1e-2 * abs(expected) + 1e-5,
                 seen=sign(number(fit.get(key)), expected),
                 why=f"The fit's {key} is {design_notes.shown(fit.get(key))}; the reported parameters and losses give"
                 f" {expected:.6g}.",
@@ -744,7 +774,8 @@ def test_study_files(student, draw, expect):
         expect.true(
             f"row of size {index + 1}",
             found,
-            why=f"report.md has no table row with the {design_notes.shown(entry.get('parameters'))} parameters and the val_loss"
+            why=f"report.md has no table row with the {design_notes.shown(entry.get('parameters'))} parameters and"
+            " the val_loss"
             f" {design_notes.shown(entry.get('val_loss'))} (three decimals) of size {index + 1}.",
         )
 

@@ -9,7 +9,10 @@ from data.embedded.grammar import Table, scene
 
 
 class NotThisGrammar(ValueError):
-    """The grammar can't have written this text. `position` is where the first impossible character stands."""
+    """The grammar can't have written this text.
+
+    position: in fixed text the first wrong character; at a choice the beginning of what should be one of the strings
+    """
 
     def __init__(self, text: str, position: int, expected: str):
         self.position = position
@@ -28,7 +31,9 @@ class Reader:
 
     def write(self, text: str) -> None:
         if not self.text.startswith(text, self.position):
-            raise NotThisGrammar(self.text, self.position, repr(text))
+            there = self.text[self.position : self.position + len(text)]
+            same = next(i for i in range(len(text)) if there[: i + 1] != text[: i + 1])
+            raise NotThisGrammar(self.text, self.position + same, repr(text[same:]))
         self.position += len(text)
 
     def choose(self, table: Table) -> str:

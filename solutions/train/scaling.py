@@ -12,9 +12,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-
 from model.transformer import GPT, GPTConfig
 from sample.generate import generate
+
 from train.data import get_batch
 from train.loop import TrainConfig, estimate_loss, train, train_step
 from train.optim import make_optimizer
@@ -25,8 +25,8 @@ SAMPLE_TOKENS = 200
 def count_parameters(config: GPTConfig) -> int:
     """How many parameters GPT(config) has, from the sizes alone: what GPT(config).num_parameters() says.
 
-    A block has 12 C^2 numbers in its matrices (3 in c_attn, 1 in c_proj, 4 and 4 in the feed-forward network); biases and
-    norms are as in your own layers. The head is tied to wte, so it adds nothing; buffers are no parameters.
+    A block has 12 C^2 numbers in its matrices (3 in c_attn, 1 in c_proj, 4 and 4 in the feed-forward network); biases
+    and norms are as in your own layers. The head is tied to wte, so it adds nothing; buffers are no parameters.
     """
     ### BEGIN SOLUTION
     C = config.n_embd
@@ -43,8 +43,9 @@ def flops_per_token(config: GPTConfig) -> int:
 
         6 N + 12 * n_layer * n_embd * block_size
 
-    (Chowdhery et al. 2022, "PaLM", appendix B: 6 N + 12 L H Q T, where heads times head size, H Q, is n_embd). N is all
-    parameters without wpe: a position is looked up and added, never multiplied. wte counts, since as the head it is a matrix.
+    (Chowdhery et al. 2022, "PaLM", appendix B: 6 N + 12 L H Q T, where heads times head size, H Q, is n_embd). N is
+    all parameters without wpe: a position is looked up and added, never multiplied. wte counts, since as the head it
+    is a matrix.
     """
     ### BEGIN SOLUTION
     N = count_parameters(config) - config.block_size * config.n_embd
@@ -84,10 +85,10 @@ def t_quantile(degrees_of_freedom: int) -> float:
 def fit_power_law(x, y):
     """The power law y = coefficient * x ** exponent, fitted to positive numbers x and y (sequences of equal length).
 
-    The fit is the least-squares line through the points (ln x, ln y). A loss that falls with x has a negative exponent.
-    Returns (exponent, coefficient, interval). `interval` is (low, high), a 95 % confidence interval of the exponent, from
-    Student's t with n - 2 degrees of freedom (Draper and Smith 1998, section 1.4) or from a bootstrap; it is None for
-    fewer than 5 points, which can't tell noise from curvature.
+    The fit is the least-squares line through the points (ln x, ln y). A loss that falls with x has a negative
+    exponent. Returns (exponent, coefficient, interval). `interval` is (low, high), a 95 % confidence interval of the
+    exponent, from Student's t with n - 2 degrees of freedom (Draper and Smith 1998, section 1.4) or from a bootstrap;
+    it is None for fewer than 5 points, which can't tell noise from curvature.
     """
     ### BEGIN SOLUTION
     u = torch.tensor([float(value) for value in x], dtype=torch.float64).log()
@@ -109,8 +110,8 @@ def fit_power_law(x, y):
 def distinct_n(ids, n: int) -> float:
     """Different n-grams of ids over all its n-grams (Li et al. 2016, "A Diversity-Promoting Objective Function").
 
-    1 where nothing repeats. 1 - distinct_n(ids, 4) is the repetition "seq-rep-4" of Welleck et al. 2019. 0 if there is no
-    n-gram. A helper, yours to rename or to drop.
+    1 where nothing repeats. 1 - distinct_n(ids, 4) is the repetition "seq-rep-4" of Welleck et al. 2019. 0 if there
+    is no n-gram. A helper, yours to rename or to drop.
     """
     ### BEGIN SOLUTION
     grams = [tuple(ids[start : start + n]) for start in range(len(ids) - n + 1)]
@@ -138,9 +139,9 @@ def peak_memory_bytes(device) -> int:
 def run_scaling_study(configs, train_ids, val_ids, config: TrainConfig, out_dir) -> dict:
     """Trains one GPT per GPTConfig of `configs` (three sizes or more), everything else equal, and compares them.
 
-    Equal means: the same train_ids and val_ids (1-D int64), and the same `config` for each: its steps, batches, learning
-    rates, and one seed policy, torch.manual_seed(config.seed) right before each GPT is built. Only config.out_dir is the
-    study's own business. Each block_size of `configs` is at least config.block_size.
+    Equal means: the same train_ids and val_ids (1-D int64), and the same `config` for each: its steps, batches,
+    learning rates, and one seed policy, torch.manual_seed(config.seed) right before each GPT is built. Only
+    config.out_dir is the study's own business. Each block_size of `configs` is at least config.block_size.
 
     Returns the study, a dict of numbers, strings, lists and dicts only:
 
@@ -155,14 +156,14 @@ def run_scaling_study(configs, train_ids, val_ids, config: TrainConfig, out_dir)
             "val_loss"           of the finished model, on val_ids, in nats per token
             "tokens_per_second"  of training
             "peak_memory_bytes"  see peak_memory_bytes
-            "sample"             at least 100 token ids that the finished model wrote, as a list; one sample, not the best of
-                                 several
+            "sample"             a list of 100 token ids or more that the finished model wrote; the first sample, not
+                                 the best of several
             "distinct_2"         different pairs of adjacent tokens in the sample over all pairs
             "repetition"         share of the sample's 4-grams that repeat an earlier one: 1 - distinct_n(sample, 4)
         "fit":     "exponent", "coefficient", "interval" of fit_power_law(parameters, val_loss)
 
-    and writes it to out_dir (made if need be): study.json, the same dict, and report.md, a comparison with a table row
-    for each size that gives its parameters and its val_loss (three decimals).
+    and writes it to out_dir (str or Path; made if need be): study.json, the same dict, and report.md, a comparison
+    with a table row for each size that gives its parameters and its val_loss (three decimals).
     """
     ### BEGIN SOLUTION
     out_dir = Path(out_dir)
@@ -174,7 +175,9 @@ def run_scaling_study(configs, train_ids, val_ids, config: TrainConfig, out_dir)
     exponent, coefficient, interval = fit_power_law(
         [size["parameters"] for size in sizes], [size["val_loss"] for size in sizes]
     )
-    shared = {name: getattr(config, name) for name in ("steps", "batch_size", "block_size", "accumulation_steps", "seed")}
+    shared = {
+        name: getattr(config, name) for name in ("steps", "batch_size", "block_size", "accumulation_steps", "seed")
+    }
     study = {
         "shared": shared | {"train_tokens": len(train_ids), "val_tokens": len(val_ids)},
         "sizes": sizes,
@@ -224,7 +227,8 @@ def train_one_size(size: GPTConfig, train_ids, val_ids, config: TrainConfig) -> 
 
 
 def training_speed(model, train_ids, config: TrainConfig) -> float:
-    """Tokens per second of training steps like the study's. The model is spent: its weights move. A helper, as above."""
+    """Tokens per second of training steps like the study's. The model is spent: its weights move. A helper, as
+    above."""
     ### BEGIN SOLUTION
     device = next(model.parameters()).device
     batches = [
@@ -253,7 +257,8 @@ def report(study: dict) -> str:
         "",
         f"Equal for all sizes: {', '.join(f'{name} {value}' for name, value in shared.items())}.",
         "",
-        "| layers | n_embd | parameters | FLOPs per token | tokens | val loss | tokens/s | peak MB | distinct-2 | repetition |",
+        "| layers | n_embd | parameters | FLOPs per token | tokens | val loss | tokens/s | peak MB | distinct-2 |"
+        " repetition |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for size in study["sizes"]:

@@ -70,7 +70,16 @@ def test_there_is_no_proc_to_search(submit):
 def test_the_environment_holds_nothing_of_ours(submit, monkeypatch):
     monkeypatch.setenv("COURSE_PASSWORD", "hunter2")
     student = submit("import os\ndef environment(): return dict(os.environ)")
-    allowed = {"PATH", "HOME", "LANG", "OMP_NUM_THREADS", "PYTHONHASHSEED", "PWD", "LC_CTYPE", "TORCHINDUCTOR_CACHE_DIR"}
+    allowed = {
+        "PATH",
+        "HOME",
+        "LANG",
+        "OMP_NUM_THREADS",
+        "PYTHONHASHSEED",
+        "PWD",
+        "LC_CTYPE",
+        "TORCHINDUCTOR_CACHE_DIR",
+    }
     assert set(student.model.own.environment()) <= allowed
 
 
