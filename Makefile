@@ -16,7 +16,7 @@ STAMP  := $(VENV)/.installed
 PICK   := $(if $(M),--milestone $(M))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check grade watch data climb check-course
+.PHONY: help setup demo test lint check grade watch data climb grade-class check-course
 
 help: ## List the targets
 	@grep -hE '^[a-zA-Z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-zA-Z%-]+):.*## /\1|/; s/%/N/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -59,7 +59,10 @@ data: setup ## List the corpora and what is known about them
 	@$(LADDER) data list
 
 climb: setup ## Train the six assemblies of the ladder and compare their losses
-	@$(LADDER) climb --corpus $(CORPUS) $(if $(OUT),--out $(OUT))
+	@$(LADDER) climb --corpus $(CORPUS) --work $(WORK) $(if $(OUT),--out $(OUT))
+
+grade-class: setup ## Grade a class: make grade-class WORK=handed-in OUT=results M=2
+	@$(LADDER) grade-class $(WORK) --out $(OUT) $(PICK)
 
 check-course: setup ## Grade the grader: stubs, solutions, alternatives, mistakes
 	@$(LADDER) check-course $(PICK)

@@ -10,7 +10,10 @@ PLACEHOLDER = "# YOUR CODE HERE"
 
 
 def stub(solution: str) -> str:
-    """The solution with each marked block replaced by an error that says what to write. Raises CourseError."""
+    """The solution with each marked block replaced by an error that says what to write.
+
+    A block outside all functions (a helper of the solution's own) is left out. Raises CourseError for unbalanced marks.
+    """
     lines = solution.splitlines()
     functions = _functions(solution)
     out: list[str] = []
@@ -21,7 +24,9 @@ def stub(solution: str) -> str:
                 raise CourseError(f"line {number}: a second {BEGIN} before {END}")
             inside = True
             indent = re.match(r"\s*", line)[0]  # type: ignore[index]
-            out += [indent + PLACEHOLDER, f'{indent}raise NotImplementedError("{_name(functions, number)}")']
+            name = _name(functions, number)
+            if name is not None:  # whole helper functions, outside any other, are left out without a word
+                out += [indent + PLACEHOLDER, f'{indent}raise NotImplementedError("{name}")']
         elif line.strip() == END:
             if not inside:
                 raise CourseError(f"line {number}: {END} without {BEGIN}")
@@ -51,6 +56,7 @@ def _functions(source: str) -> list[tuple[int, int, str]]:
     return found
 
 
-def _name(functions, line: int) -> str:
+def _name(functions, line: int) -> str | None:
+    """What to write there: the innermost function around the line."""
     around = [name for first, last, name in functions if first <= line <= last]
-    return around[-1] if around else "write this part"
+    return around[-1] if around else None

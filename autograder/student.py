@@ -137,11 +137,10 @@ class Student:
 
     def _outgoing(self, value):
         if isinstance(value, Ref):
-            if value._student is not self:
-                raise ValueError("an object of one worker was passed to another")
-            if isinstance(value._target[0], Handle) and len(value._target) == 1:
-                return value._target[0]
-            return self._request("hold", value._target)._target[0]
+            target = self._target(value)
+            if isinstance(target[0], Handle) and len(target) == 1:
+                return target[0]
+            return self._request("hold", target)._target[0]
         if isinstance(value, (list, tuple)):
             return [self._outgoing(part) for part in value]
         if isinstance(value, dict):
@@ -149,7 +148,7 @@ class Student:
         return value
 
     def _call(self, ref: Ref, args, kwargs, *, keep: bool):
-        return self._request("call", ref._target, self._outgoing(args), self._outgoing(kwargs), keep)
+        return self._request("call", self._target(ref), self._outgoing(args), self._outgoing(kwargs), keep)
 
     def _list(self, value, length: int | None = None) -> list:
         """A reply that an honest worker always sends as a list of `length`."""
@@ -160,10 +159,10 @@ class Student:
     # what graders call; see docs/add-a-rung.md
 
     def value(self, ref: Ref):
-        return self._request("value", ref._target)
+        return self._request("value", self._target(ref))
 
     def set(self, ref: Ref, attribute: str, value) -> None:
-        self._request("set", ref._target, attribute, self._outgoing(value))
+        self._request("set", self._target(ref), attribute, self._outgoing(value))
 
     def put(self, value) -> Ref:
         return self._request("put", self._outgoing(value))
@@ -174,7 +173,7 @@ class Student:
     def batch(self, ref: Ref, calls: Iterable) -> list:
         """Results in order; a StudentError in place of a call that raised. A call is a tuple of arguments."""
         packed = [[self._outgoing(args), {}] for args in calls]
-        replies = self._list(self._request("batch", ref._target, packed), len(packed))
+        replies = self._list(self._request("batch", self._target(ref), packed), len(packed))
         return [self._unpack(reply) for reply in replies]
 
     def _unpack(self, reply):
@@ -183,14 +182,14 @@ class Student:
 
     def repeat(self, ref: Ref, n: int, *args, **kwargs) -> list:
         """The results of n equal calls; raises the first StudentError."""
-        replies = self._request("repeat", ref._target, n, self._outgoing(args), self._outgoing(kwargs))
+        replies = self._request("repeat", self._target(ref), n, self._outgoing(args), self._outgoing(kwargs))
         return self._list(replies, n)
 
     def generator(self, seed: int) -> Ref:
         return self._request("generator", seed)
 
     def next(self, ref: Ref):
-        more, value = self._list(self._request("next", ref._target), 2)
+        more, value = self._list(self._request("next", self._target(ref)), 2)
         if not more:
             raise StopIteration
         return value
@@ -202,32 +201,32 @@ class Student:
         return Forbid(self, list(names))
 
     def parameters(self, module: Ref) -> list[dict]:
-        return self._list(self._request("parameters", module._target))
+        return self._list(self._request("parameters", self._target(module)))
 
     def get_parameters(self, module: Ref) -> list:
-        return self._list(self._request("get_parameters", module._target))
+        return self._list(self._request("get_parameters", self._target(module)))
 
     def set_parameters(self, module: Ref, tensors: list) -> None:
-        self._request("set_parameters", module._target, list(tensors))
+        self._request("set_parameters", self._target(module), list(tensors))
 
     def zero_parameters(self, module: Ref, min_ndim: int = 0) -> None:
-        self._request("zero_parameters", module._target, min_ndim)
+        self._request("zero_parameters", self._target(module), min_ndim)
 
     def zero_grad(self, module: Ref) -> None:
-        self._request("zero_grad", module._target)
+        self._request("zero_grad", self._target(module))
 
     def gradients(self, module: Ref) -> list:
-        return self._list(self._request("gradients", module._target))
+        return self._list(self._request("gradients", self._target(module)))
 
     def modes(self, module: Ref) -> list[bool]:
-        return self._list(self._request("modes", module._target))
+        return self._list(self._request("modes", self._target(module)))
 
     def backward(self, ref: Ref, *args, pick=None, seed=None, **kwargs):
         packed = self._outgoing(args), self._outgoing(kwargs)
-        return self._request("backward", ref._target, *packed, pick, self._outgoing(seed))
+        return self._request("backward", self._target(ref), *packed, pick, self._outgoing(seed))
 
     def input_gradient(self, ref: Ref, x, seed, pick=None):
-        return self._request("input_gradient", ref._target, self._outgoing(x), self._outgoing(seed), pick)
+        return self._request("input_gradient", self._target(ref), self._outgoing(x), self._outgoing(seed), pick)
 
 
 class Forbid:

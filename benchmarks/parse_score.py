@@ -23,9 +23,9 @@ from data import embedded  # noqa: E402
 from data.embedded import entropy, parser  # noqa: E402
 from data.embedded.reader import realised  # noqa: E402
 
-BLOCK_SIZE = 128
+BLOCK_SIZE = 96
 BATCH_SIZE = 16
-PEAK_LR = 3e-3
+PEAK_LR = 6e-3
 WARMUP_STEPS = 50
 SAMPLE_ROWS = 8
 SAMPLE_LENGTH = 1000
@@ -83,11 +83,7 @@ def count_bigrams(ids: torch.Tensor, vocab_size: int) -> torch.Tensor:
     return counts / counts.sum(dim=1, keepdim=True)
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--steps", type=int, default=3000)
-    steps = arguments.parse_args().steps
-    torch.set_num_threads(1)
+def main(steps: int) -> None:
 
     train_text, val_text = embedded.splits()
     characters = sorted(set(train_text))
@@ -110,11 +106,11 @@ def main() -> None:
     loss = mean_loss(model, val_ids)
     rows = sample(model, prompt, SAMPLE_LENGTH, generator)
 
+    aspects = ("lines", "speakers", "rhyme", "brackets", "echoes")
     scores = []
     for name, val_loss, drawn in (("bigram", bigram_loss, bigram_rows), ("transformer", loss, rows)):
         # Rows are scored apart and counted together: a row's last, unfinished line is left out.
         parts = [parser.score("".join(characters[i] for i in row)) for row in drawn.tolist()]
-        aspects = ("lines", "speakers", "rhyme", "brackets", "echoes")
         sums = [
             parser.Share(sum(getattr(p, a).good for p in parts), sum(getattr(p, a).total for p in parts))
             for a in aspects
@@ -129,4 +125,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--steps", type=int, default=2500)
+    torch.set_num_threads(1)
+    main(arguments.parse_args().steps)

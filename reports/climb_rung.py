@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 N_EMBD, N_HEAD, N_LAYER, BLOCK_SIZE, BATCH_SIZE = 32, 4, 3, 8, 32
-EVAL_BATCHES = 200
+EVAL_BATCHES = 1000
 SEED = 1337
 SAMPLE_CHARACTERS = 1000
 REPORT_EVERY = 100

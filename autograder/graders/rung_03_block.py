@@ -394,7 +394,7 @@ def test_gradient_flow(student, draw, expect):
     ratio = (gradient.norm() / seed.norm()).item()
     expect.true(
         "gradient at the bottom / at the top",
-        1e-2 <= ratio <= 1e4,
+        0.07 <= ratio <= 1e3,
         record=False,
         why=f"Through {depth} blocks the gradient is multiplied by {ratio:.1e}: without a residual path around each"
         " branch it dies (or explodes) on the way down, and the lower layers never learn.",

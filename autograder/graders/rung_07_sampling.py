@@ -1151,7 +1151,7 @@ def test_cache_speed(student, draw, expect):
     """The model computes about T + n positions, not a growing context at every step."""
     V, block_size, T, n = 11, 40, 6, 30
     tables = random_tables(draw, block_size, V)
-    prompts = draw.randint(0, V, (2, T))
+    prompts = draw.randint(0, V, (1, T))
     model = table_model(student, tables, sharp=SHARP, caching=True)
     ids = student.sample.generate.generate(model, prompts, n)
     ids = expect_ids(expect, "generate with a cache", ids, prompts, n, V)

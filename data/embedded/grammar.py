@@ -110,8 +110,8 @@ OPENINGS = mix(*((weight, shape.openings) for weight, shape in SHAPES))
 # What may stand where a couplet may begin: a line, a bracket that the couplet closes, a quotation of the last line, or
 # the blank line that ends the speech.
 FIRST_COUPLET = mix((12, OPENINGS), (1, "("))
-REPLY = mix((5, OPENINGS), (1, "("), (6, '"'))
-NEXT_COUPLET = mix((4, OPENINGS), (1, "("), (10, "\n"))
+REPLY = mix((8, OPENINGS), (1, "("), (5, '"'))
+NEXT_COUPLET = mix((5, OPENINGS), (1, "("), (9, "\n"))
 COMMA = Table([",", ";"], [3, 1])
 STOP = Table([".", "!"], [4, 1])
 

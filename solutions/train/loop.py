@@ -45,8 +45,9 @@ class TrainConfig:
 def train_step(model, optimizer, micro_batches, *, grad_clip=1.0, dtype=torch.float32) -> float:
     """One update of the weights from a list of micro-batches (x, y), all of one shape and on the model's device.
 
-    The gradient is that of the mean loss over all micro-batches, as if they were one big batch. Gradients that earlier
-    work left in `.grad` do not count. If the norm of the whole gradient, over all parameters together, is above
+    The gradient is that of the mean loss over all micro-batches, as if they were one big batch; yet each has its own
+    forward and backward pass, one micro-batch after the other, so that memory has to hold only one. Gradients that
+    earlier work left in `.grad` do not count. If the norm of the whole gradient, over all parameters together, is above
     `grad_clip`, the gradient is scaled down to it, before the optimizer's step; None or 0 means no clipping.
 
     dtype: torch.bfloat16 runs the forward pass under torch.autocast in that type; weights, gradients and the returned
@@ -60,7 +61,7 @@ def train_step(model, optimizer, micro_batches, *, grad_clip=1.0, dtype=torch.fl
     optimizer.zero_grad(set_to_none=True)
     total = 0.0
     for x, y in micro_batches:
-        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        with torch.autocast(x.device.type, dtype=dtype, enabled=dtype != torch.float32):
             _, loss = model(x, y)
         loss = loss / len(micro_batches)
         loss.backward()
@@ -86,11 +87,13 @@ def estimate_loss(model, ids, *, batch_size, block_size, batches, seed) -> float
     was_training = model.training
     model.eval()
     total = 0.0
-    for _ in range(batches):
-        x, y = get_batch(ids, batch_size, block_size, generator)
-        _, loss = model(x.to(device), y.to(device))
-        total += loss.item()
-    model.train(was_training)
+    try:
+        for _ in range(batches):
+            x, y = get_batch(ids, batch_size, block_size, generator)
+            _, loss = model(x.to(device), y.to(device))
+            total += loss.item()
+    finally:
+        model.train(was_training)
     return total / batches
     ### END SOLUTION
 
@@ -107,8 +110,8 @@ def train(model, train_ids, val_ids, config, *, resume_from=None) -> list[dict]:
         lr                 learning rate of the update just made
         tokens             trained on so far: step * accumulation_steps * batch_size * block_size
         seconds            since the run began
-        tokens_per_second  of the updates alone: the time for measuring and saving is not in it, and neither is the first
-                           update of this call, which pays for warming up. None where that leaves nothing
+        tokens_per_second  of the updates alone: the time for measuring and saving is not in it, and neither is this
+                           call's first update, which pays for warming up. None where that leaves nothing
 
     Returns the rows; out_dir/metrics.jsonl holds the same rows, one JSON object per line, from the moment each was
     measured. With each row, a checkpoint goes to out_dir/checkpoint.pt. Progress is shown on stderr.
@@ -121,8 +124,8 @@ def train(model, train_ids, val_ids, config, *, resume_from=None) -> list[dict]:
     ValueError where the checkpoint's tokenizer_hash is not config.tokenizer_hash; the message gives both.
 
     A loss that is not finite, or more than 100 nats above the first update's, ends the run at once: FloatingPointError
-    (or another ArithmeticError, RuntimeError or ValueError) with a message that gives the step and says what to look at,
-    the learning rate first. No checkpoint is written for such a state.
+    (or another ArithmeticError, RuntimeError or ValueError) with a message that gives the step and says what to look
+    at, the learning rate first. No checkpoint is written for such a state.
     """
     ### BEGIN SOLUTION
     device = pick_device(config.device)
@@ -134,7 +137,9 @@ def train(model, train_ids, val_ids, config, *, resume_from=None) -> list[dict]:
     rows: list[dict] = []
     start = 0
     if resume_from is not None:
-        start = restore(load_checkpoint(resume_from), model, optimizer, batches, config)
+        checkpoint = load_checkpoint(resume_from)
+        refuse_other_tokenizer(checkpoint, config)
+        start = restore(checkpoint, model, optimizer, batches, device)
         rows = [row for row in read_metrics(out_dir / "metrics.jsonl") if row["step"] <= start]
     out_dir.mkdir(parents=True, exist_ok=True)
     write_metrics(out_dir / "metrics.jsonl", rows)
@@ -199,7 +204,7 @@ def train(model, train_ids, val_ids, config, *, resume_from=None) -> list[dict]:
             step=step + 1,
             config=config,
             tokenizer_hash=config.tokenizer_hash,
-            rng=random_state(batches),
+            rng=random_state(batches, device),
         )
         show_progress(row, config.steps)
     return rows
@@ -220,38 +225,37 @@ def pick_device(name: str) -> torch.device:
     ### END SOLUTION
 
 
-def random_state(batches: torch.Generator) -> dict:
+def random_state(batches: torch.Generator, device: torch.device) -> dict:
     """The states of all generators that a run draws from: the batches' own and torch's global ones (dropout)."""
     ### BEGIN SOLUTION
-    state = {"batches": batches.get_state(), "cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state |= {f"cuda:{number}": one for number, one in enumerate(torch.cuda.get_rng_state_all())}
-    if torch.backends.mps.is_available():
-        state["mps"] = torch.mps.get_rng_state()
+    state = {"batches": batches.get_state(), "torch": torch.get_rng_state()}
+    if device.type != "cpu":
+        state[device.type] = getattr(torch, device.type).get_rng_state()
     return state
     ### END SOLUTION
 
 
-def restore(checkpoint: dict, model, optimizer, batches: torch.Generator, config: TrainConfig) -> int:
+def restore(checkpoint: dict, model, optimizer, batches: torch.Generator, device: torch.device) -> int:
     """Puts a checkpoint's state into model, optimizer and generators; returns how many updates it has behind it."""
+    ### BEGIN SOLUTION
+    model.load_state_dict(checkpoint["model"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    batches.set_state(checkpoint["rng"]["batches"])
+    torch.set_rng_state(checkpoint["rng"]["torch"])
+    if device.type in checkpoint["rng"]:  # absent where the run began on another kind of device
+        getattr(torch, device.type).set_rng_state(checkpoint["rng"][device.type])
+    return checkpoint["step"]
+    ### END SOLUTION
+
+
+def refuse_other_tokenizer(checkpoint: dict, config: TrainConfig) -> None:
+    """Raises ValueError where the checkpoint's tokenizer is not config's: a number would mean another token."""
     ### BEGIN SOLUTION
     if checkpoint["tokenizer_hash"] != config.tokenizer_hash:
         raise ValueError(
-            f"the checkpoint was trained with tokenizer {checkpoint['tokenizer_hash']!r}, and these ids come from"
-            f" tokenizer {config.tokenizer_hash!r}: the same number would mean another token"
+            f"the checkpoint was trained with tokenizer {checkpoint['tokenizer_hash']!r}, but these ids come from"
+            f" tokenizer {config.tokenizer_hash!r}: make them with the first one, or start a new run"
         )
-    model.load_state_dict(checkpoint["model"])
-    optimizer.load_state_dict(checkpoint["optimizer"])
-    for name, state in checkpoint["rng"].items():
-        if name == "batches":
-            batches.set_state(state)
-        elif name == "cpu":
-            torch.set_rng_state(state)
-        elif name == "mps" and torch.backends.mps.is_available():
-            torch.mps.set_rng_state(state)
-        elif name.startswith("cuda") and torch.cuda.is_available():
-            torch.cuda.set_rng_state(state, name)
-    return checkpoint["step"]
     ### END SOLUTION
 
 
@@ -262,8 +266,8 @@ def check_loss(kind: str, loss: float, first_loss: float, step: int, config: Tra
         return
     raise FloatingPointError(
         f"the {kind} loss is {loss:.6g} at step {step}, and was {first_loss:.6g} at first. Look at the learning rate"
-        f" (max_lr {config.max_lr:g}; try a tenth, and more than {config.warmup_steps} steps of warm-up), then at grad_clip"
-        f" ({config.grad_clip}), then at the batch of this step: are all ids below the model's vocab_size?"
+        f" (max_lr {config.max_lr:g}; try a tenth, and more than {config.warmup_steps} steps of warm-up), then at"
+        f" grad_clip ({config.grad_clip}), then at the batch of this step: are all ids below the model's vocab_size?"
     )
     ### END SOLUTION
 

@@ -12,14 +12,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+
 from model.transformer import GPT, GPTConfig
 from sample.generate import generate
-
 from train.data import get_batch
-from train.loop import TrainConfig, estimate_loss, train, train_step
+from train.loop import TrainConfig, train, train_step
 from train.optim import make_optimizer
 
-SAMPLE_TOKENS = 200
+SAMPLE_TOKENS = 120
 
 
 def count_parameters(config: GPTConfig) -> int:
@@ -198,25 +198,16 @@ def train_one_size(size: GPTConfig, train_ids, val_ids, config: TrainConfig) -> 
         torch.cuda.reset_peak_memory_stats()
     curve = train(model, train_ids, val_ids, config)
     device = next(model.parameters()).device
-    val_loss = estimate_loss(
-        model,
-        val_ids,
-        batch_size=config.batch_size,
-        block_size=config.block_size,
-        batches=config.eval_batches,
-        seed=config.seed,
-    )
     prompt = torch.as_tensor(val_ids)[:1].view(1, 1).to(device)
     generator = torch.Generator(device).manual_seed(config.seed)
     sample = generate(model, prompt, SAMPLE_TOKENS, generator=generator)[0, 1:].tolist()
-    tokens_per_step = config.batch_size * config.block_size * config.accumulation_steps
     return {
         "config": asdict(size),
         "parameters": count_parameters(size),
         "flops_per_token": flops_per_token(size),
-        "tokens": config.steps * tokens_per_step,
+        "tokens": config.steps * config.batch_size * config.block_size * config.accumulation_steps,
         "curve": curve,
-        "val_loss": val_loss,
+        "val_loss": curve[-1]["val_loss"],
         "tokens_per_second": training_speed(model, train_ids, config),
         "peak_memory_bytes": peak_memory_bytes(device),
         "sample": sample,
@@ -227,8 +218,7 @@ def train_one_size(size: GPTConfig, train_ids, val_ids, config: TrainConfig) -> 
 
 
 def training_speed(model, train_ids, config: TrainConfig) -> float:
-    """Tokens per second of training steps like the study's. The model is spent: its weights move. A helper, as
-    above."""
+    """Tokens per second of training steps like the study's. The model's weights move. A helper, as above."""
     ### BEGIN SOLUTION
     device = next(model.parameters()).device
     batches = [
@@ -236,9 +226,8 @@ def training_speed(model, train_ids, config: TrainConfig) -> float:
         for _ in range(config.accumulation_steps)
     ]
     optimizer = make_optimizer(model, learning_rate=config.min_lr)
-    dtype = config.dtype if isinstance(config.dtype, torch.dtype) else getattr(torch, config.dtype)
     return measure_throughput(
-        lambda: train_step(model, optimizer, batches, grad_clip=config.grad_clip, dtype=dtype),
+        lambda: train_step(model, optimizer, batches, grad_clip=config.grad_clip, dtype=getattr(torch, config.dtype)),
         tokens_per_step=config.batch_size * config.block_size * config.accumulation_steps,
         warmup=2,
         steps=5,

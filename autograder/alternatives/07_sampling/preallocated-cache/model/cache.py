@@ -1,0 +1,1 @@
+"""Nothing is kept here: see transformer.py."""
