@@ -147,6 +147,11 @@ class Student:
             return {key: self._outgoing(part) for key, part in value.items()}
         return value
 
+    def _target(self, ref: Ref) -> list:
+        if ref._student is not self:
+            raise ValueError("an object of one worker was passed to another")
+        return ref._target
+
     def _call(self, ref: Ref, args, kwargs, *, keep: bool):
         return self._request("call", self._target(ref), self._outgoing(args), self._outgoing(kwargs), keep)
 

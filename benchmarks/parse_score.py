@@ -17,11 +17,10 @@ from tabulate import tabulate
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "solutions")]
 
-from model.transformer import GPT, GPTConfig  # noqa: E402
-
 from data import embedded  # noqa: E402
 from data.embedded import entropy, parser  # noqa: E402
 from data.embedded.reader import realised  # noqa: E402
+from model.transformer import GPT, GPTConfig  # noqa: E402
 
 BLOCK_SIZE = 96
 BATCH_SIZE = 16

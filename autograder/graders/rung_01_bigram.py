@@ -556,12 +556,12 @@ def progress(loss, ceiling, start, table, val):
 
 def test_train_bigram(student, draw, expect):
     """On text from a known chain training comes near the chain's own loss; on one window it ends at the counts."""
-    size = 12
+    size = 9
     ids, transitions = markov_ids(draw, size, 6000)
     train, val = ids[:5000], ids[5000:]
-    floor, error = bigram_loss(transitions.log(), val)
+    floor = bigram_loss(transitions.log(), val)
     seed = draw.integer(1, 10**6)
-    options = {"steps": 1200, "batch_size": 32, "block_size": 8, "learning_rate": 3e-2, "seed": seed}
+    options = {"steps": 500, "batch_size": 16, "block_size": 8, "learning_rate": 5e-2, "seed": seed}
     model = student.train.baseline.train_bigram(train, size, **options)
     is_model = isinstance(model, Ref)
     expect.true("returns the model", is_model, why="train_bigram returns the trained model.", seen=type(model).__name__)
@@ -573,13 +573,13 @@ def test_train_bigram(student, draw, expect):
         return table_of(student.train.baseline.train_bigram(data, size, **(options | changed)), size)
 
     table = table_of(model, size)
-    loss, _ = bigram_loss(table, val)
-    ceiling = floor + 0.12 + 4 * error
-    why = f"After 1,200 steps the loss on new text is {loss:.3f}; counting pairs would give about {floor + 0.02:.3f}."
+    loss = bigram_loss(table, val)
+    ceiling = floor + 0.08  # honest runs stay within 0.03 of the chain's own loss
+    why = f"After 500 steps the loss on new text is {loss:.3f}; counting pairs would give about {floor + 0.02:.3f}."
     seen = progress(loss, ceiling, trained(train, steps=1), table, val)
     expect.true("it learns", loss <= ceiling, why=why, seen=seen)
     window = train[:41]  # the only window of 40: each batch is the same, and training has an exact end
-    fit, _ = bigram_loss(trained(window, steps=800, batch_size=2, block_size=40, learning_rate=5e-2), window)
+    fit = bigram_loss(trained(window, batch_size=2, block_size=40), window)
     best = counted_loss(window, size)
     why = f"On a text of one window training should end at its counted pairs, loss {best:.3f}, but it is at {fit:.3f}."
     expect.true("it ends at the counts", fit <= best + 0.02, why=why, seen=fit <= best + 0.02)
@@ -593,8 +593,8 @@ def test_train_bigram(student, draw, expect):
     for option, value in (("batch_size", 5), ("block_size", 3), ("learning_rate", 3e-3)):
         differs = not torch.equal(trained(train, steps=20, **{option: value}), short)
         expect.true(option, differs, why=f"{option} is ignored: another one gives the very same model.", seen=differs)
-    early, _ = bigram_loss(short, val)
-    why = "20 steps give as good a model as 1,200: the number of steps is ignored."
+    early = bigram_loss(short, val)
+    why = "20 steps give as good a model as 500: the number of steps is ignored."
     expect.true("more steps, lower loss", early > loss + 0.02, why=why, seen=early > loss + 0.02)
 
 

@@ -115,8 +115,12 @@ def expect_filtered(expect, what, out, logits, expected, *, why):
     found = probabilities(expect, what, out, logits, why=why)
     expect.equal(f"{what}: tokens kept", found > 0, expected > -INF, why=why)
     story = "The right tokens are kept, but their probabilities don't share out 1 in the old proportions."
-    wanted = expected.double().softmax(dim=-1)
-    expect.close(f"{what}: probabilities", found.to(logits.dtype), wanted.to(logits.dtype), why=story)
+    expect_probabilities(expect, what, found, expected.double().softmax(dim=-1), why=story)
+
+
+def expect_probabilities(expect, what, found, wanted, *, why):
+    """Close to float32 accuracy, also for float64 logits: a Python number that meets a tensor may become float32."""
+    expect.close(f"{what}: probabilities", found.float(), wanted.float(), why=why)
 
 
 def expect_ids(expect, what, ids, prompts, n, vocab_size):
@@ -199,7 +203,7 @@ def test_temperature(student, draw, expect):
                 out = apply(logits, temperature)
                 found = probabilities(expect, what, out, logits, why=why)
                 wanted = (logits.double() / temperature).softmax(dim=-1)
-                expect.close(f"{what}: probabilities", found.to(dtype), wanted.to(dtype), why=why)
+                expect_probabilities(expect, what, found, wanted, why=why)
     why = "At temperature 0 only the largest logit of each row stays; all others become -inf."
     for shape in SHAPES:
         logits = distinct_logits(draw, *shape)
@@ -335,7 +339,7 @@ def test_repetition_penalty(student, draw, expect):
     ids = draw.randint(0, 5, (1, 3))
     out = penalise(logits, ids, 1.0)
     found = probabilities(expect, "penalty 1.0", out, logits, why="A penalty of 1 changes nothing.")
-    expect.close("penalty 1.0: probabilities", found, logits.softmax(-1), why="A penalty of 1 changes nothing.")
+    expect_probabilities(expect, "penalty 1.0", found, logits.softmax(-1), why="A penalty of 1 changes nothing.")
     holes = torch.tensor([[2.0, -INF, 1.0, -1.0]], dtype=torch.float64)
     ids = torch.tensor([[1, 0]])
     expect_penalised(expect, "a token at -inf", penalise(holes, ids, 2.0), holes, ids, 2.0)
@@ -346,7 +350,7 @@ def expect_penalised(expect, what, out, logits, ids, penalty):
     why = "A seen token's positive logit is divided by the penalty and a negative one multiplied, once, in its own row."
     found = probabilities(expect, what, out, logits, why=why)
     wanted = penalised(logits.double(), seen, penalty).softmax(dim=-1)
-    expect.close(f"{what}: probabilities", found.to(logits.dtype), wanted.to(logits.dtype), why=why)
+    expect_probabilities(expect, what, found, wanted, why=why)
 
 
 def test_filters_untouched(student, draw, expect):

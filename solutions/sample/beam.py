@@ -2,8 +2,6 @@
 
 import torch
 
-from sample.generate import evaluating
-
 
 @torch.no_grad()
 def beam_search(model, idx, max_new_tokens: int, beam_width: int) -> list[tuple[torch.Tensor, float]]:
@@ -19,6 +17,8 @@ def beam_search(model, idx, max_new_tokens: int, beam_width: int) -> list[tuple[
     they were.
     """
     ### BEGIN SOLUTION
+    from sample.generate import evaluating  # imported here so that this file can be tried before generate.py is there
+
     ids = idx
     totals = torch.zeros(1, dtype=torch.float64, device=idx.device)
     with evaluating(model):

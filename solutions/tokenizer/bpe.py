@@ -52,7 +52,7 @@ class BPETokenizer:
         ### END SOLUTION
 
     def encode(self, text, allowed_special=frozenset()) -> list[int]:
-        """Ids of the text. A special token's text becomes its id only if allowed_special holds it, the longest first."""
+        """Ids of the text. A special token's text becomes its id only if allowed_special has it, the longest first."""
         ### BEGIN SOLUTION
         allowed = sorted((t for t in allowed_special if t in self.special_tokens), key=len, reverse=True)
         parts = regex.split(f"({'|'.join(map(regex.escape, allowed))})", text) if allowed else [text]

@@ -45,6 +45,6 @@ def test_the_sample_is_the_beginning_of_the_corpus():
 
 
 def test_the_numbers_in_the_derivation():
-    assert f"24 rhymes of 6 words, all equally likely" in PAGE
+    assert "24 rhymes of 6 words, all equally likely" in PAGE
     assert (len(lexicon.RHYMES), len(lexicon.RHYMES[0]), len(grammar.RHYME_OF)) == (24, 6, 144)
     assert list(entropy.people_on_stage().values()) == pytest.approx([0.4, 0.4, 0.2])

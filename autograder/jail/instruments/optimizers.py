@@ -4,21 +4,23 @@ import torch
 
 
 class Optimizers:
-    def sgd(self, groups, learning_rate):
-        """Plain gradient descent over parameter groups, each with its own weight_decay."""
-        return torch.optim.SGD(groups, lr=learning_rate)
-
     def sgd_of(self, model, learning_rate):
         return torch.optim.SGD(model.parameters(), lr=learning_rate)
 
     def adam_of(self, model, learning_rate):
         return torch.optim.AdamW(model.parameters(), lr=learning_rate)
 
-    def list_parameters(self, groups):
-        """Of each group: its parameters (which may come from an iterator), and its other settings."""
-        for group in groups:
-            group["params"] = list(group["params"])
-        return [(group["params"], group.get("weight_decay")) for group in groups]
+    def read_groups(self, groups):
+        """Of each group: its parameters, and its weight_decay (None where it names none). Iterators are read once."""
+        self.groups = [group | {"params": list(group["params"])} for group in groups]
+        return [
+            ([p[1] if isinstance(p, tuple) else p for p in group["params"]], group.get("weight_decay"))
+            for group in self.groups
+        ]
+
+    def sgd_of_groups(self, learning_rate):
+        """Plain gradient descent over the groups last read, each with its own weight_decay."""
+        return torch.optim.SGD(self.groups, lr=learning_rate)
 
     def give_gradients(self, model, gradients):
         for parameter, gradient in zip(model.parameters(), gradients, strict=True):

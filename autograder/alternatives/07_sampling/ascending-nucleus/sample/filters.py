@@ -11,7 +11,7 @@ def lowest(logits):
 def apply_temperature(logits, temperature):
     if temperature == 0:
         best = F.one_hot(logits.argmax(-1), logits.shape[-1]).bool()
-        return torch.where(best, 0.0, lowest(logits)).to(logits.dtype)
+        return torch.zeros_like(logits).masked_fill(~best, lowest(logits))
     return torch.div(logits, temperature)
 
 

@@ -1,0 +1,1106 @@
+"""Hidden grader of rung 6: optimizer, schedule, training loop, checkpoints.
+
+Most items use a model of four parameters that is an instrument (tiny_model): it is stated here once more, in float64,
+and what a step or a whole run must do to its weights is computed from the batches that it was given. So optimizer,
+schedule and loop are judged without the submission's own GPT, and by weights, not by what was logged.
+"""
+
+import io
+import json
+import math
+import os
+import re
+import time
+
+import torch
+import torch.nn.functional as F
+
+from autograder.student import Ref, StudentError
+
+V, C, T, B = 29, 6, 5, 4
+EVAL_FACTOR = 0.25
+ADAM_EPS = 1e-8
+SIX_SIGMA = 6.0
+KEYS = ("step", "train_loss", "val_loss", "lr", "tokens", "seconds", "tokens_per_second")
+
+# A run that has something of everything: warm-up, peak and floor, clipping, decay, micro-batches, an odd last row.
+RUN = {
+    "steps": 7, "batch_size": B, "block_size": T, "max_lr": 0.05, "min_lr": 0.005, "warmup_steps": 2,
+    "betas": (0.85, 0.96), "weight_decay": 0.3, "grad_clip": 0.2, "accumulation_steps": 3, "eval_interval": 3,
+    "eval_batches": 6, "seed": 11, "device": "cpu",
+}  # fmt: skip
+
+
+# The tiny model, stated here: [gain, table (V, C), inner weight (C, C), inner bias (C,)]
+
+
+def draw_weights(draw, loudness=3.0):
+    return [
+        torch.tensor(loudness, dtype=torch.float64),
+        draw.randn(V, C) / 2,
+        draw.randn(C, C),
+        draw.randn(C) / 2,
+    ]
+
+
+def logits_of(weights, x, training=True):
+    gain, table, matrix, bias = weights
+    h = torch.tanh(F.linear(F.embedding(x, table), matrix, bias))
+    return gain * F.linear(h if training else EVAL_FACTOR * h, table)
+
+
+def loss_of(weights, x, y, training=True):
+    return F.cross_entropy(logits_of(weights, x, training).flatten(0, -2), y.flatten())
+
+
+def gradient(weights, batches):
+    """Mean loss over the batches, and its gradient."""
+    leaves = [weight.clone().requires_grad_() for weight in weights]
+    loss = sum(loss_of(leaves, x, y) for x, y in batches) / len(batches)
+    return loss.item(), list(torch.autograd.grad(loss, leaves))
+
+
+def norm(tensors):
+    return math.sqrt(sum(float(tensor.double().pow(2).sum()) for tensor in tensors))
+
+
+def clipped(gradients, bound):
+    factor = min(1.0, bound / norm(gradients)) if bound else 1.0
+    return [factor * one for one in gradients]
+
+
+def descended(weights, gradients, learning_rate):
+    return [weight - learning_rate * one for weight, one in zip(weights, gradients, strict=True)]
+
+
+class AdamW:
+    """Loshchilov and Hutter 2019, algorithm 2, with constant schedule multiplier; decay where ndim >= 2."""
+
+    def __init__(self, weights, betas, weight_decay):
+        self.weights = [weight.clone() for weight in weights]
+        self.first = [torch.zeros_like(weight) for weight in weights]
+        self.second = [torch.zeros_like(weight) for weight in weights]
+        self.betas, self.weight_decay, self.t = betas, weight_decay, 0
+
+    def step(self, gradients, learning_rate):
+        self.t += 1
+        one, two = self.betas
+        for i, g in enumerate(gradients):
+            if self.weights[i].ndim >= 2:
+                self.weights[i] = self.weights[i] * (1 - learning_rate * self.weight_decay)
+            self.first[i] = one * self.first[i] + (1 - one) * g
+            self.second[i] = two * self.second[i] + (1 - two) * g * g
+            m, v = self.first[i] / (1 - one**self.t), self.second[i] / (1 - two**self.t)
+            self.weights[i] = self.weights[i] - learning_rate * m / (v.sqrt() + ADAM_EPS)
+
+
+# Helpers
+
+
+def new_model(student, weights, dtype="float64", **options):
+    model = student.instrument("tiny_model", V, C, **options)
+    if dtype == "float64":
+        model.double()
+    student.set_parameters(model, weights)
+    return model
+
+
+def flat(tensors):
+    return torch.cat([tensor.flatten() for tensor in tensors])
+
+
+def weights_of(student, model):
+    return flat(student.get_parameters(model))
+
+
+def draw_batches(draw, n):
+    return [(draw.randint(0, V, (B, T)), draw.randint(0, V, (B, T))) for _ in range(n)]
+
+
+def is_float(value):
+    return isinstance(value, float)
+
+
+def near(value, expected, tolerance):
+    return is_float(value) and abs(value - expected) <= tolerance * (1 + abs(expected))
+
+
+def expect_loss(expect, what, value, expected, why):
+    expect.true(f"{what}: a float", is_float(value), seen=type(value).__name__, why=f"{what} is no Python float.")
+    expect.true(
+        what,
+        near(value, expected, 1e-6),
+        seen=value if is_float(value) else None,
+        why=f"{why} It is {value}, should be {expected:.6f}.",
+    )
+
+
+def expect_about(expect, what, actual, expected, why):
+    """Equal to five digits, for steps in which a clipped norm is right with and without a small eps."""
+    expect.close(what, actual.float(), expected.float(), why=why)
+
+
+# Optimizer
+
+
+def fill(student, draw, model):
+    """Random values for every parameter of the model, and the shapes."""
+    model.double()
+    shapes = [tuple(parameter["shape"]) for parameter in student.parameters(model)]
+    values = [draw.randn(*shape) for shape in shapes]
+    student.set_parameters(model, values)
+    return values
+
+
+def read_groups(student, expect, hands, model, decay):
+    """(parameters, weight_decay) of each group that the submission makes, or None."""
+    groups = student.keep(student.train.optim.parameter_groups, model, decay)
+    try:
+        read = hands.read_groups(groups)
+    except StudentError:
+        read = None
+    usable = isinstance(read, list) and all(isinstance(group, list) and len(group) == 2 for group in read)
+    why = 'parameter_groups returns a list of dicts, {"params": [...], "weight_decay": ...}.'
+    expect.true("groups are dicts with params", usable, why=why)
+    return read if usable else None
+
+
+def places(values, groups):
+    """For each parameter the groups it is in; and how many tensors in the groups are no parameter."""
+    found = [[] for _ in values]
+    strangers = 0
+    for number, (tensors, _) in enumerate(groups):
+        for tensor in tensors:
+            where = [i for i, value in enumerate(values) if isinstance(tensor, torch.Tensor) and same(tensor, value)]
+            for i in where:
+                found[i].append(number)
+            strangers += not where
+    return found, strangers
+
+
+def same(a, b):
+    return a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b)
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def test_parameter_groups(student, draw, expect):
+    """Two groups: what has two dimensions or more is decayed, the rest is not, and nothing is left out."""
+    model, hands = student.instrument("assorted_parameters"), student.instrument("optimizers")
+    values = fill(student, draw, model)
+    decay = draw.integer(11, 30) / 100
+    groups = read_groups(student, expect, hands, model, decay)
+    if groups is None:
+        return
+    expect.equal("number of groups", len(groups), 2, why="There are two groups, the decayed and the others.")
+    rates = [group[1] for group in groups]
+    expect.true(
+        "a weight_decay in each group",
+        all(is_number(rate) for rate in rates),
+        seen=[type(rate).__name__ for rate in rates],
+        why="A group names no weight_decay. Then AdamW takes its own default, 0.01: say 0.0 where you mean none.",
+    )
+    expect.true(
+        "the decays",
+        sorted(rate for rate in rates if is_number(rate)) == [0.0, decay],
+        seen=["given" if rate == decay else rate for rate in rates],
+        why=f"The two weight_decays are {rates}, should be {decay} and 0.0.",
+    )
+    found, strangers = places(values, groups)
+    expect.equal("tensors that are no parameter", strangers, 0, why="The groups hold something that is no parameter.")
+    for i, (value, where) in enumerate(zip(values, found, strict=True)):
+        seen = [["other", "decayed", "not decayed"][decay_kind(rates[number], decay)] for number in sorted(set(where))]
+        wanted = "decayed" if value.ndim >= 2 else "not decayed"
+        expect.true(
+            f"parameter {i}",
+            seen == [wanted],
+            seen=seen,
+            why=f"A parameter of shape {tuple(value.shape)} is {' and '.join(seen) or 'in no group'}, should be {wanted}.",
+        )
+
+
+def decay_kind(rate, decay):
+    return {decay: 1, 0: 2}.get(rate, 0) if is_number(rate) else 0
+
+
+def test_shared_parameter(student, draw, expect):
+    """A Parameter that two modules share is in one group, once."""
+    model, hands = student.instrument("assorted_parameters"), student.instrument("optimizers")
+    values = fill(student, draw, model)
+    groups = read_groups(student, expect, hands, model, 0.5)
+    if groups is None:
+        return
+    found, _ = places(values, groups)
+    for i, where in enumerate(found):
+        expect.true(
+            f"parameter {i} once",
+            len(where) == 1,
+            seen=len(where),
+            why=f"A parameter of shape {tuple(values[i].shape)} is listed {len(where)} times.",
+        )
+    try:
+        optimizer = student.keep(hands.sgd_of_groups, 0.1)
+    except StudentError as error:
+        expect.true("torch takes the groups", False, why=f"torch's optimizers refuse these groups: {error}.")
+        return
+    gradients = [draw.randn(*value.shape) for value in values]
+    hands.give_gradients(model, gradients)
+    optimizer.step()
+    wanted = [
+        value - 0.1 * (one + (0.5 * value if value.ndim >= 2 else 0))
+        for value, one in zip(values, gradients, strict=True)
+    ]
+    expect.close(
+        "weights after plain gradient descent over the groups",
+        weights_of(student, model),
+        flat(wanted),
+        why="The groups hold copies instead of the model's own parameters, or decay the wrong ones.",
+    )
+
+
+def test_adamw_step(student, draw, expect):
+    """Several steps of make_optimizer's AdamW, under given gradients, follow algorithm 2 of Loshchilov and Hutter."""
+    cases = {
+        "given settings": ({"betas": (0.8, 0.97), "weight_decay": 0.2}, (0.8, 0.97), 0.2),
+        "default settings": ({}, (0.9, 0.95), 0.1),
+    }
+    for case, (options, betas, decay) in cases.items():
+        model, hands = student.instrument("assorted_parameters"), student.instrument("optimizers")
+        values = fill(student, draw, model)
+        adam = AdamW(values, betas, decay)
+        rates = [0.05, 0.05, 0.02]
+        try:
+            optimizer = student.keep(student.train.optim.make_optimizer, model, learning_rate=rates[0], **options)
+        except StudentError as error:
+            if error.kind == "missing":
+                raise
+            expect.true(f"{case}: an optimizer", False, why=f"make_optimizer raised {error}.")
+            return
+        for t, rate in enumerate(rates):
+            # Some gradients are so small that eps matters.
+            gradients = [draw.randn(*value.shape) * 10 ** (-8 * draw.rand(*value.shape)) for value in values]
+            hands.give_gradients(model, gradients)
+            if t > 0:
+                hands.set_learning_rate(optimizer, rate)
+            optimizer.step()
+            adam.step(gradients, rate)
+            expect.close(
+                f"{case}: weights after step {t + 1}",
+                weights_of(student, model),
+                flat(adam.weights),
+                why=f"{case}: step {t + 1} is not AdamW's with these gradients, betas {betas}, weight_decay {decay} and"
+                f" learning rate {rate}.",
+            )
+
+
+# Schedule
+
+
+def schedules(draw):
+    """Settings that differ in everything; max_steps - warmup_steps is even, so that there is a midpoint."""
+    for low, high in ((1, 2), (4, 9), (10, 20)):
+        warmup = draw.integer(low, high)
+        peak = draw.integer(10, 99) / 1e4
+        yield {
+            "max_lr": peak,
+            "min_lr": peak * draw.integer(3, 25) / 100,
+            "warmup_steps": warmup,
+            "max_steps": warmup + 2 * draw.integer(8, 30),
+        }
+
+
+def rate_at(student, step, settings):
+    return student.train.schedule.learning_rate(step, **settings)
+
+
+def ratio(value, settings):
+    return value / settings["max_lr"] if is_number(value) else None
+
+
+def described(settings):
+    return ", ".join(f"{name}={value:g}" for name, value in settings.items())
+
+
+def is_rate(value, expected):
+    return is_number(value) and math.isclose(value, expected, rel_tol=1e-9, abs_tol=1e-15)
+
+
+def test_schedule_warmup(student, draw, expect):
+    """The warm-up is one of the three published straight lines, and ends at the peak."""
+    for number, settings in enumerate(schedules(draw), start=1):
+        w, peak = settings["warmup_steps"], settings["max_lr"]
+        rates = [rate_at(student, step, settings) for step in range(w + 1)]
+        expect.true(
+            f"schedule {number}: floats",
+            all(is_float(rate) for rate in rates),
+            seen=[type(rate).__name__ for rate in rates],
+            why="learning_rate returns a Python float.",
+        )
+        lines = [[peak * (step + a) / (w + b) for step in range(w)] for a, b in ((0, 0), (1, 0), (1, 1))]
+        expect.true(
+            f"schedule {number}: warm-up",
+            any(all(map(is_rate, rates, line)) for line in lines),
+            seen=[ratio(rate, settings) for rate in rates],
+            why=f"With {described(settings)} the first rates are {rates[:4]}. A warm-up rises as max_lr * step / w,"
+            " (step + 1) / w or (step + 1) / (w + 1).",
+        )
+        expect.true(
+            f"schedule {number}: peak",
+            is_rate(rates[w], peak),
+            seen=ratio(rates[w], settings),
+            why=f"With {described(settings)} the rate at step {w} is {rates[w]}, should be max_lr.",
+        )
+
+
+def cosine(step, *, max_lr, min_lr, warmup_steps, max_steps):
+    progress = (step - warmup_steps) / (max_steps - warmup_steps)
+    return min_lr + (max_lr - min_lr) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def test_schedule_cosine(student, draw, expect):
+    """From the end of the warm-up to max_steps the rate follows half a cosine, with the midpoint in the middle."""
+    for number, settings in enumerate(schedules(draw), start=1):
+        w, end = settings["warmup_steps"], settings["max_steps"]
+        middle = (w + end) // 2
+        rate = rate_at(student, middle, settings)
+        half = (settings["max_lr"] + settings["min_lr"]) / 2
+        expect.true(
+            f"schedule {number}: midpoint",
+            is_rate(rate, half),
+            seen=ratio(rate, settings),
+            why=f"With {described(settings)} step {middle} is halfway from the end of the warm-up to max_steps; the rate"
+            f" there is {rate}, should be halfway from max_lr to min_lr, {half:g}.",
+        )
+        steps = sorted({w + (end - w) * part // 8 for part in range(9)})
+        rates = [rate_at(student, step, settings) for step in steps]
+        wrong = [step for step, one in zip(steps, rates, strict=True) if not is_rate(one, cosine(step, **settings))]
+        expect.true(
+            f"schedule {number}: cosine",
+            not wrong,
+            seen=[ratio(one, settings) for one in rates],
+            why=f"With {described(settings)} the rates at steps {steps} are {rates}; step {(wrong or [0])[0]} is off the"
+            " cosine from max_lr to min_lr.",
+        )
+
+
+def test_schedule_ends(student, draw, expect):
+    """At and after max_steps the rate is min_lr; without warm-up it starts at max_lr."""
+    for number, settings in enumerate(schedules(draw), start=1):
+        end = settings["max_steps"]
+        steps = [end, end + 1, 2 * end - settings["warmup_steps"], 10 * end]
+        rates = [rate_at(student, step, settings) for step in steps]
+        expect.true(
+            f"schedule {number}: floor",
+            all(is_rate(rate, settings["min_lr"]) for rate in rates),
+            seen=[ratio(rate, settings) for rate in rates],
+            why=f"With {described(settings)} the rates at steps {steps} are {rates}, should all be min_lr.",
+        )
+    for min_lr in (0.0, 2e-4):
+        settings = {"max_lr": 1e-3, "min_lr": min_lr, "warmup_steps": 0, "max_steps": 10}
+        try:
+            rates = [rate_at(student, step, settings) for step in (0, 1, 5, 10)]
+        except StudentError as error:
+            if error.kind == "missing":
+                raise
+            expect.true(f"no warm-up, floor {min_lr:g}", False, why=f"With warmup_steps=0 learning_rate raised {error}.")
+            return
+        wanted = [cosine(step, **settings) for step in (0, 1, 5, 10)]
+        expect.true(
+            f"no warm-up, floor {min_lr:g}",
+            all(map(is_rate, rates, wanted)),
+            seen=[ratio(rate, settings) for rate in rates],
+            why=f"With {described(settings)} the rates at steps 0, 1, 5, 10 are {rates}, should be {wanted}.",
+        )
+
+
+# One step
+
+
+def stepped(student, model, optimizer, batches, **options):
+    return student.train.loop.train_step(model, optimizer, batches, **options)
+
+
+def with_sgd(student, weights, rate=0.3):
+    model = new_model(student, weights)
+    return model, student.keep(student.instrument("optimizers").sgd_of, model, rate)
+
+
+def test_step_loss(student, draw, expect):
+    """train_step returns the mean loss of the micro-batches, before the update."""
+    weights = draw_weights(draw)
+    for n in (1, 3):
+        model, optimizer = with_sgd(student, weights)
+        batches = draw_batches(draw, n)
+        value = stepped(student, model, optimizer, batches, grad_clip=None)
+        loss, gradients = gradient(weights, batches)
+        after, _ = gradient(descended(weights, gradients, 0.3), batches)
+        expect.note(f"loss after the update, {n}", round(after, 6))
+        why = f"The loss of {n} micro-batches is their mean, under the weights before the update."
+        expect_loss(expect, f"loss of {n} micro-batches", value, loss, why)
+
+
+def test_step_accumulation(student, draw, expect):
+    """Micro-batches move the weights as one big batch does, and memory holds one of them at a time."""
+    weights = draw_weights(draw)
+    for n in (1, 3, 4):
+        model, optimizer = with_sgd(student, weights)
+        batches = draw_batches(draw, n)
+        stepped(student, model, optimizer, batches, grad_clip=None)
+        _, gradients = gradient(weights, batches)
+        expect_about(
+            expect,
+            f"weights after {n} micro-batches",
+            weights_of(student, model),
+            flat(descended(weights, gradients, 0.3)),
+            why=f"The update from {n} micro-batches is not that of the mean loss over all of them. A gradient that is"
+            f" {n} times too large has not been divided.",
+        )
+        events = student.value(model.events)
+        shapes = [list(one["x"].shape) for one in passes_of(student, model) if one["grad"]]
+        apart = isinstance(events, list) and all(pair != ["forward", "forward"] for pair in pairs(events))
+        expect.true(
+            f"{n} micro-batches one after the other",
+            apart and shapes == [[B, T]] * n,
+            seen=[events, shapes],
+            why="Each micro-batch has its own forward and backward pass before the next one begins; all at once, they"
+            " would need as much memory as the big batch.",
+        )
+
+
+def pairs(items):
+    return [list(pair) for pair in zip(items, items[1:], strict=False)]
+
+
+def passes_of(student, model):
+    """What the model was given, forward pass by forward pass."""
+    return student.value(model.passes)
+
+
+def test_step_fresh_gradients(student, draw, expect):
+    """Gradients from before the step do not count, neither those of the step before nor any others."""
+    weights = draw_weights(draw)
+    model, optimizer = with_sgd(student, weights)
+    planted = [draw.randn(*weight.shape) for weight in weights]
+    for what in ("first step", "second step", "step after foreign gradients"):
+        batches = draw_batches(draw, 2)
+        if what == "step after foreign gradients":
+            student.instrument("optimizers").give_gradients(model, planted)
+        stepped(student, model, optimizer, batches, grad_clip=None)
+        weights = descended(weights, gradient(weights, batches)[1], 0.3)
+        expect_about(
+            expect,
+            f"weights after the {what}",
+            weights_of(student, model),
+            flat(weights),
+            why=f"The {what} is not the gradient of its own batches alone: older gradients are added to it.",
+        )
+
+
+def test_step_clipping(student, draw, expect):
+    """A gradient whose norm, over all parameters together, is too large is scaled down to the bound, before the step."""
+    weights = draw_weights(draw, loudness=9.0)
+    cases = {"to 0.4 of its norm": 0.4, "to 0.7 of its norm": 0.7, "not, at three times its norm": 3.0, "not, with None": None}
+    cases |= {"not, with 0": 0.0, "by default to norm 1": "default"}
+    for case, factor in cases.items():
+        model, optimizer = with_sgd(student, weights)
+        batches = draw_batches(draw, 2)
+        _, gradients = gradient(weights, batches)
+        if factor == "default":
+            bound, options = 1.0, {}
+        else:
+            bound = factor and factor * norm(gradients)
+            options = {"grad_clip": bound}
+        try:
+            stepped(student, model, optimizer, batches, **options)
+        except StudentError as error:
+            if error.kind == "missing":
+                raise
+            expect.true(f"clipped {case}", False, why=f"With grad_clip={bound} train_step raised {error}.")
+            continue
+        expect_about(
+            expect,
+            f"weights, clipped {case}",
+            weights_of(student, model),
+            flat(descended(weights, clipped(gradients, bound), 0.3)),
+            why=f"The gradient of the mean loss has norm {norm(gradients):.3f} over all parameters together;"
+            f" grad_clip={bound} should scale {'it' if bound else 'nothing'}, before the optimizer's step.",
+        )
+
+
+def test_step_train_mode(student, draw, expect):
+    """The step computes in train mode, even if the model came in eval mode, and leaves it there."""
+    weights = draw_weights(draw)
+    model, optimizer = with_sgd(student, weights)
+    model.eval()
+    batches = draw_batches(draw, 2)
+    value = stepped(student, model, optimizer, batches, grad_clip=None)
+    loss, gradients = gradient(weights, batches)
+    expect_loss(expect, "loss", value, loss, "A model that came in eval mode was not put in train mode: no dropout.")
+    expect_about(
+        expect,
+        "weights",
+        weights_of(student, model),
+        flat(descended(weights, gradients, 0.3)),
+        why="The step was computed in eval mode.",
+    )
+    modes = student.modes(model)
+    expect.true("train mode afterwards", all(modes), seen=modes, why="After train_step the model is not in train mode.")
+
+
+def autocast_gradient(weights, batches):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        losses = [loss_of(weights, x, y) for x, y in batches]
+    loss = sum(losses) / len(losses)
+    return loss.item(), torch.autograd.grad(loss, weights)
+
+
+def test_step_bfloat16(student, draw, expect):
+    """dtype=torch.bfloat16 computes in bfloat16 and keeps weights and loss in float32."""
+    weights = [weight.float() for weight in draw_weights(draw)]
+    batches = draw_batches(draw, 2)
+    full, full_gradient = gradient(weights, batches)
+    half, half_gradient = autocast_gradient([weight.clone().requires_grad_() for weight in weights], batches)
+    spread = norm([a - b for a, b in zip(full_gradient, half_gradient, strict=True)])
+    rate = 0.01
+    for name in ("bfloat16", "float32"):
+        model = new_model(student, weights, dtype="float32")
+        optimizer = student.keep(student.instrument("optimizers").sgd_of, model, rate)
+        kind = student.instrument("dtype", name)
+        value = stepped(student, model, optimizer, batches, grad_clip=None, dtype=kind)
+        dtypes = sorted({parameter["dtype"] for parameter in student.parameters(model)})
+        expect.equal(f"{name}: dtype of the weights", dtypes, ["float32"], why="The weights themselves stay float32.")
+        if dtypes != ["float32"]:
+            continue
+        moved = [(a - b) / rate for a, b in zip(weights, student.get_parameters(model), strict=True)]
+        wanted = half_gradient if name == "bfloat16" else full_gradient
+        distance = norm([a - b for a, b in zip(moved, wanted, strict=True)])
+        other = norm([a - b for a, b in zip(moved, full_gradient if name == "bfloat16" else half_gradient, strict=True)])
+        expect.true(
+            f"{name}: arithmetic",
+            distance <= 0.2 * spread,
+            seen="right" if distance <= 0.2 * spread else "the other" if other <= 0.2 * spread else "neither",
+            why=f"With dtype=torch.{name} the update differs from that of {name} arithmetic by {distance:.2g}; float32 and"
+            f" bfloat16 are {spread:.2g} apart.",
+        )
+        loss = half if name == "bfloat16" else full
+        expect.true(
+            f"{name}: loss",
+            is_float(value) and abs(value - loss) <= 1e-5 * (1 + loss),
+            seen=type(value).__name__,
+            why=f"With dtype=torch.{name} the loss is {value}, should be {loss:.6f}, computed in float32 from the logits.",
+        )
+
+
+# Measuring
+
+
+class Text:
+    """Random ids whose two halves use different tokens often, so that a part does not speak for the whole."""
+
+    def __init__(self, draw, length):
+        half = length // 2
+        first, second = draw.randint(0, V, (half,)), draw.randint(0, V, (length - half,))
+        often = draw.rand(length) < 0.6
+        self.ids = torch.where(often, torch.cat([first % 5, 7 + second % 11]), torch.cat([first, second]))
+        self._starts = {}
+
+    def starts(self, x):
+        """Where the rows of x (B, L) begin in the text; None for a row that is nowhere."""
+        length = x.shape[-1]
+        if length not in self._starts:
+            windows = self.ids[:-1].unfold(0, length, 1).tolist()
+            self._starts[length] = {tuple(window): start for start, window in enumerate(windows)}
+        return [self._starts[length].get(tuple(row)) for row in x.tolist()]
+
+    def targets(self, x):
+        """The ids that follow those of x (B, L)."""
+        starts = torch.tensor(self.starts(x))
+        return self.ids[starts[:, None] + 1 + torch.arange(x.shape[1])]
+
+    def losses(self, weights, training=False):
+        """The loss of each predictable position, (N - 1,): the tiny model looks at one token only."""
+        logits = logits_of(weights, self.ids[:-1], training)
+        return F.cross_entropy(logits, self.ids[1:], reduction="none")
+
+
+def usable_pass(one):
+    return isinstance(one, dict) and isinstance(one.get("x"), torch.Tensor) and one["x"].ndim == 2
+
+
+def batches_of(expect, what, passes, text):
+    """Each pass's starts in the text, or None where a window is not of it."""
+    starts = [text.starts(one["x"]) if usable_pass(one) else [None] for one in passes]
+    inside = bool(starts) and all(start is not None for part in starts for start in part)
+    expect.true(
+        f"{what}: windows of the text",
+        inside,
+        seen=inside,
+        why=f"{what}: the model was given something that is no window of the ids, or nothing at all.",
+    )
+    if not inside:
+        return None
+    right = all(
+        one.get("y") is None or (isinstance(one["y"], torch.Tensor) and torch.equal(one["y"], text.targets(one["x"])))
+        for one in passes
+    )
+    expect.true(f"{what}: targets one later", right, why=f"{what}: the targets are not the ids one later.")
+    return starts
+
+
+def estimated(student, model, ids, seed, batches=20):
+    return student.train.loop.estimate_loss(model, ids, batch_size=B, block_size=T, batches=batches, seed=seed)
+
+
+def test_estimate_value(student, draw, expect):
+    """The estimate is the mean loss in eval mode over batches from all of the ids, the same for the same seed."""
+    text, weights = Text(draw, 600), draw_weights(draw)
+    losses, noisy = text.losses(weights), text.losses(weights, training=True)
+    seeds = [draw.integer(1, 10**6), 0, 0]
+    seeds[1:] = [seeds[0], seeds[0] + 1]
+    values, covered = [], []
+    for number, seed in enumerate(seeds, start=1):
+        model = new_model(student, weights)
+        value = estimated(student, model, text.ids, seed)
+        expect.true(f"estimate {number}: a float", is_float(value), why="estimate_loss returns a Python float.")
+        passes = passes_of(student, model)
+        starts = batches_of(expect, f"estimate {number}", passes, text)
+        if starts is None or not is_float(value):
+            return
+        modes = sorted({bool(one["training"]) for one in passes})
+        expect.equal(f"estimate {number}: train mode", modes, [False], why="The model is measured in train mode.")
+        by_pass = mean_losses(losses, passes, starts)
+        like = explain(value, by_pass, mean_losses(noisy, passes, starts))
+        expect.true(
+            f"estimate {number}: mean over its batches",
+            like == "right",
+            seen=like if isinstance(like, str) else round(like / by_pass[0], 6),
+            why=f"estimate_loss is {value:.5f}; the mean loss of the batches that the model was given is {by_pass[0]:.5f}.",
+        )
+        positions = {start + offset for part, one in zip(starts, passes, strict=True) for start in part
+                     for offset in range(one["x"].shape[1])}  # fmt: skip
+        whole = len(positions) >= 0.95 * len(losses) - T
+        windows = sum(map(len, starts))
+        expect.true(
+            f"estimate {number}: all batches",
+            whole or windows == 20 * B,
+            seen=windows,
+            why=f"20 batches of {B} were asked for, and the model saw {windows} windows.",
+        )
+        spread = losses.unfold(0, T, 1).mean(-1).std().item() / math.sqrt(windows)
+        off = abs(value - losses.mean().item())
+        expect.true(
+            f"estimate {number}: all of the ids",
+            off <= SIX_SIGMA * spread + 0.02,
+            seen=off <= SIX_SIGMA * spread + 0.02,
+            why=f"estimate_loss is {value:.4f}; over all ids the loss is {losses.mean().item():.4f}, and chance explains"
+            f" {SIX_SIGMA * spread + 0.02:.4f}. Are the batches from the whole of the ids?",
+        )
+        values.append(value)
+        covered.append((whole, starts))
+    expect.true("same seed", values[0] == values[1], why="Two estimates with one seed differ: equal weights look unequal.")
+    other = covered[0][0] or covered[0][1] != covered[2][1]
+    expect.true("another seed", other, why="Two different seeds give the same batches: the seed is ignored.")
+
+
+def mean_losses(losses, passes, starts):
+    """(mean of the batches' means, mean over all tokens)."""
+    parts = [
+        torch.stack([losses[start : start + one["x"].shape[1]] for start in part])
+        for one, part in zip(passes, starts, strict=True)
+    ]
+    return (
+        sum(part.mean().item() for part in parts) / len(parts),
+        torch.cat([part.flatten() for part in parts]).mean().item(),
+    )
+
+
+def explain(value, right, in_train_mode):
+    if any(near(value, one, 1e-5) for one in right):
+        return "right"
+    return "train mode" if near(value, in_train_mode[0], 1e-5) else value
+
+
+def test_estimate_leaves_no_trace(student, draw, expect):
+    """Measuring changes nothing: mode, global random numbers, gradients, weights and autograd are as before."""
+    text, weights = Text(draw, 200), draw_weights(draw)
+    randomness = student.instrument("global_random")
+    for mode in ("train", "eval"):
+        model = new_model(student, weights)
+        getattr(model, mode)()
+        randomness.seed(5)
+        estimated(student, model, text.ids, seed=3, batches=2)
+        after = randomness.numbers()
+        randomness.seed(5)
+        undisturbed = same(after, randomness.numbers())
+        expect.true(
+            f"{mode}: global random numbers",
+            undisturbed,
+            why="estimate_loss draws from torch's global generator or seeds it: then measuring changes the run.",
+        )
+        modes = student.modes(model)
+        expect.true(
+            f"{mode} mode afterwards",
+            all(flag == (mode == "train") for flag in modes),
+            seen=modes,
+            why=f"The model was in {mode} mode before estimate_loss and is not afterwards.",
+        )
+        graded = sorted({bool(one["grad"]) for one in passes_of(student, model)})
+        why = "estimate_loss runs the model with gradients on: time and memory for nothing."
+        expect.equal(f"{mode}: gradients on", graded, [False], why=why)
+        untouched = all(not parameter["has_grad"] for parameter in student.parameters(model))
+        expect.true(f"{mode}: no gradients", untouched, why="After estimate_loss the parameters have gradients.")
+        expect.close(f"{mode}: weights", weights_of(student, model), flat(weights), why="estimate_loss moves the weights.")
+        model.train()
+        model(text.ids[None, :T], text.ids[None, 1 : T + 1])
+        on = bool(passes_of(student, model)[-1]["grad"])
+        expect.true(f"{mode}: autograd on afterwards", on, why="After estimate_loss gradients stay switched off.")
+    away = student.instrument("tiny_model", V, C)
+    away.to("meta")
+    try:
+        estimated(student, away, text.ids, seed=3, batches=1)
+    except StudentError:
+        expect.note("a device without data", "raises, as it must somewhere")
+    devices = sorted({one["device"] for one in passes_of(student, away)})
+    expect.true(
+        "device of the batches",
+        devices in ([], ["meta"]),
+        seen=devices,
+        why="The model lives on another device than the CPU, and is given a batch that is on the CPU.",
+    )
+
+
+# A whole run
+
+
+def config_for(student, out_dir, **changes):
+    return student.keep(student.train.loop.TrainConfig, **(RUN | {"out_dir": out_dir} | changes))
+
+
+class Run:
+    """A run of the submission's train() on a tiny model, and what it did."""
+
+    def __init__(self, student, draw, out_dir, *, weights=None, dtype="float64", options=None, **changes):
+        self.student, self.out_dir, self.options = student, out_dir, RUN | changes
+        self.text, self.val_text = Text(draw, 300), Text(draw, 200)
+        self.weights = draw_weights(draw) if weights is None else weights
+        self.model = new_model(student, self.weights, dtype=dtype, **(options or {}))
+        self.config = config_for(student, out_dir, **changes)
+
+    def train(self, **more):
+        self.rows = self.student.train.loop.train(self.model, self.text.ids, self.val_text.ids, self.config, **more)
+        return self.rows
+
+    def updates(self, expect):
+        """The windows of each update as (x, y), or None where they are not from the training ids."""
+        passes = [one for one in passes_of(self.student, self.model) if one["training"] and one["grad"]]
+        if batches_of(expect, "training", passes, self.text) is None:
+            return None
+        x = torch.cat([one["x"] for one in passes])
+        wanted = (self.options["steps"] * self.options["accumulation_steps"] * self.options["batch_size"], T)
+        expect.true(
+            "size of the batches",
+            tuple(x.shape) == wanted,
+            seen=list(x.shape),
+            why=f"{self.options['steps']} updates of {self.options['accumulation_steps']} batches of"
+            f" {self.options['batch_size']} windows are {wanted[0]} windows of {T} ids; the model saw {tuple(x.shape)}.",
+        )
+        if tuple(x.shape) != wanted:
+            return None
+        per_update = wanted[0] // self.options["steps"]
+        return [(part, self.text.targets(part)) for part in x.split(per_update)]
+
+    def rates(self):
+        """The submission's own schedule for each update."""
+        settings = {name: self.options[name] for name in ("max_lr", "min_lr", "warmup_steps")}
+        settings["max_steps"] = self.options["steps"]
+        return [rate_at(self.student, step, settings) for step in range(self.options["steps"] + 1)]
+
+
+def replay(run, updates, *, shift=0, rates=None, clip=True, decay=True, betas=None, first_only=False, times=1):
+    """The weights after AdamW on the updates' batches; the options are well-known slips."""
+    options = run.options
+    rates = run.rates() if rates is None else rates
+    adam = AdamW(run.weights, betas or options["betas"], options["weight_decay"] if decay else 0.0)
+    for step, (x, y) in enumerate(updates):
+        kept = options["batch_size"] if first_only else len(x)
+        _, gradients = gradient(adam.weights, [(x[:kept], y[:kept])])
+        gradients = [times * one for one in gradients]
+        adam.step(clipped(gradients, options["grad_clip"] if clip else None), rates[max(0, step + shift)])
+    return adam.weights
+
+
+SLIPS = {
+    "rate of the next step": {"shift": 1},
+    "rate of the step before": {"shift": -1},
+    "no clipping": {"clip": False},
+    "clipping at 1": {},
+    "no decay": {"decay": False},
+    "default betas": {"betas": (0.9, 0.95)},
+    "first micro-batch only": {"first_only": True},
+    "sum of the micro-batches": {"times": 3},
+}
+
+
+def slip_of(run, updates, weights):
+    """Which well-known slip moves the weights to where they are; else the weights themselves."""
+    constant = dict.fromkeys(("always max_lr", "always min_lr"))
+    constant["always max_lr"] = [run.options["max_lr"]] * (run.options["steps"] + 1)
+    constant["always min_lr"] = [run.options["min_lr"]] * (run.options["steps"] + 1)
+    slips = SLIPS | {name: {"rates": rates} for name, rates in constant.items()}
+    for name, options in slips.items():
+        unclipped = Run.__new__(Run)
+        unclipped.__dict__ = dict(run.__dict__)
+        if name == "clipping at 1":
+            unclipped.options = run.options | {"grad_clip": 1.0}
+        if torch.allclose(flat(replay(unclipped, updates, **options)), weights, rtol=1e-5, atol=1e-6):
+            return name
+    return weights
+
+
+def test_train_weights(student, draw, expect):
+    """A run moves the weights as AdamW, schedule, clipping and accumulation say, on windows of the training ids."""
+    run = Run(student, draw, "run_weights")
+    run.train()
+    updates = run.updates(expect)
+    if updates is None:
+        return
+    starts = {start for x, _ in updates for start in run.text.starts(x)}
+    spread_out = len(starts) > 0.5 * sum(len(x) for x, _ in updates) and min(starts) < 100 and max(starts) > 200
+    expect.true(
+        "batches differ and come from everywhere",
+        spread_out,
+        seen=len(starts),
+        why=f"{len(starts)} different windows were trained on, the first at {min(starts)}, the last at {max(starts)} of"
+        " 300 ids: batches should be drawn anew each time, from all of train_ids.",
+    )
+    weights = weights_of(student, run.model)
+    expected = flat(replay(run, updates))
+    right = weights.dtype == torch.float64 and weights.shape == expected.shape
+    right = right and torch.allclose(weights, expected, rtol=1e-5, atol=1e-6)
+    expect.true(
+        "weights at the end",
+        right,
+        seen="right" if right else slip_of(run, updates, weights),
+        why=f"After {len(updates)} updates the weights are not where AdamW brings them on the batches that the model was"
+        " given, with your own learning_rate(step) for step 0, 1, 2, ... and config's betas, weight_decay and grad_clip.",
+    )
+    again = Run(student, draw, "run_bfloat16", dtype="float32", dtype_name="bfloat16")
+
+
+def as_rows(expect, rows, options):
+    """The rows, or None where they can't be used."""
+    usable = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+    expect.true("rows are dicts", usable, why="train returns a list of dicts.")
+    if not usable:
+        return None
+    missing = sorted({key for row in rows for key in KEYS if key not in row})
+    expect.equal("missing keys", missing, [], why=f"Rows lack keys; each has {', '.join(KEYS)}.")
+    interval, steps = options["eval_interval"], options["steps"]
+    wanted = [step for step in range(1, steps + 1) if step % interval == 0 or step == steps]
+    seen = [row.get("step") for row in rows]
+    expect.equal(
+        "steps of the rows", seen, wanted, why=f"Rows come after every {interval} of {steps} updates, and after the last."
+    )
+    return rows if not missing and seen == wanted else None
+
+
+def test_train_rows(student, draw, expect):
+    """Each row tells the truth: losses, rate and tokens are what was done, and metrics.jsonl holds the same rows."""
+    run = Run(student, draw, "run_rows")
+    began = time.perf_counter()
+    rows = as_rows(expect, run.train(), run.options)
+    wall = time.perf_counter() - began
+    if rows is None:
+        return
+    rates = run.rates()
+    passes = [one for one in passes_of(student, run.model) if one["training"] and one["grad"]]
+    per_update = len(passes) // run.options["steps"]
+    losses = [one.get("loss") for one in passes]
+    if not all(is_float(loss) for loss in losses):  # the loss was computed outside the model: from the logits, say
+        losses = None
+    before = 0
+    for row in rows:
+        step = row["step"]
+        what = f"row {step}"
+        numbers = all(is_number(row[key]) and math.isfinite(row[key]) for key in KEYS if key != "tokens_per_second")
+        expect.true(f"{what}: finite numbers", numbers, why=f"{what} holds something else than finite numbers: {row}.")
+        if not numbers:
+            return
+        expect.true(
+            f"{what}: lr",
+            is_rate(row["lr"], rates[step - 1]),
+            seen=[is_rate(row["lr"], rate) for rate in rates],
+            why=f"lr of {what} is {row['lr']}; update number {step - 1}, the last before it, was made with"
+            f" {rates[step - 1]}.",
+        )
+        tokens = step * run.options["accumulation_steps"] * B * T
+        expect.equal(
+            f"{what}: tokens", int(row["tokens"]), tokens, why=f"{step} updates are step * accumulation * batch * block tokens."
+        )
+        if losses is not None:
+            part = losses[before * per_update : step * per_update]
+            mean = sum(part) / len(part)
+            expect.true(
+                f"{what}: train_loss",
+                near(row["train_loss"], mean, 1e-5),
+                seen=train_loss_slip(row["train_loss"], losses, before * per_update, step * per_update, per_update),
+                why=f"train_loss of {what} is {row['train_loss']:.5f}; the mean loss of the updates since the row before is"
+                f" {mean:.5f}.",
+            )
+        before = step
+    first = run.updates(expect)
+    if first is not None and losses is not None:
+        loss, _ = gradient(run.weights, [first[0]])
+        expect.true(
+            "loss of the first update",
+            near(sum(losses[:per_update]) / per_update, loss, 1e-5),
+            why="The first update did not start from the given weights.",
+        )
+    expect_val_loss(student, expect, run, rows)
+    seconds = [row["seconds"] for row in rows]
+    expect.true(
+        "seconds",
+        seconds == sorted(seconds) and 0 < seconds[0] and seconds[-1] <= wall,
+        seen="falling" if seconds != sorted(seconds) else seconds[0] > 0,
+        why=f"seconds of the rows are {seconds}; they count from the beginning of the run, which took {wall:.3f} s.",
+    )
+    expect_file(student, expect, run, rows)
+
+
+def train_loss_slip(value, losses, start, end, per_update):
+    """Which mean of which losses a wrong train_loss is."""
+    slips = {
+        "right": losses[start:end],
+        "last update": losses[end - per_update : end],
+        "last micro-batch": losses[end - 1 : end],
+        "since the beginning": losses[:end],
+        "one update late": losses[start + per_update : end + per_update],
+    }
+    for name, part in slips.items():
+        if part and near(value, sum(part) / len(part), 1e-5):
+            return name
+    return "sum" if near(value, sum(losses[start:end]), 1e-5) else "another number"
+
+
+def expect_val_loss(student, expect, run, rows):
+    """The last val_loss is what estimate_loss says of the returned model, and what val_ids say."""
+    options = run.options
+    now = estimated(student, run.model, run.val_text.ids, options["seed"], options["eval_batches"])
+    final = [weight.double() for weight in student.get_parameters(run.model)]
+    on_val, on_train = run.val_text.losses(final), run.text.losses(final)
+    spread = on_val.unfold(0, T, 1).mean(-1).std().item() / math.sqrt(options["eval_batches"] * B)
+    value = rows[-1]["val_loss"]
+    expect.true(
+        "val_loss is estimate_loss",
+        near(value, now, 1e-9) if is_float(now) else False,
+        seen=near(value, now, 1e-9) if is_float(now) else None,
+        why=f"val_loss of the last row is {value}, but estimate_loss(model, val_ids, ..., batches=config.eval_batches,"
+        f" seed=config.seed) of the trained model is {now}.",
+    )
+    expect.true(
+        "val_loss is of val_ids",
+        abs(value - on_val.mean().item()) <= SIX_SIGMA * spread + 0.02,
+        seen=abs(value - on_val.mean().item()) <= SIX_SIGMA * spread + 0.02,
+        why=f"val_loss of the last row is {value:.4f}. The trained model's loss is {on_val.mean().item():.4f} on val_ids and"
+        f" {on_train.mean().item():.4f} on train_ids.",
+    )
+
+
+def read_file(student, path):
+    """A file of the submission's folder as bytes, or None."""
+    if path not in student.files.list():
+        return None
+    content = student.files.get(path)
+    return content if isinstance(content, bytes) else None
+
+
+def metrics_of(student, out_dir):
+    """The rows in metrics.jsonl, or None."""
+    content = read_file(student, f"{out_dir}/metrics.jsonl")
+    if content is None:
+        return None
+    try:
+        return [json.loads(line) for line in content.decode().splitlines() if line.strip()]
+    except ValueError:  # no text, or no JSON
+        return None
+
+
+def expect_file(student, expect, run, rows):
+    written = metrics_of(student, run.out_dir)
+    why = f"{run.out_dir}/metrics.jsonl is missing, or a line of it is no JSON."
+    expect.true("metrics.jsonl", written is not None, why=why)
+    if written is not None:
+        kept = [[row.get(key) for key in KEYS] if isinstance(row, dict) else None for row in written]
+        equal = kept == [[row[key] for key in KEYS] for row in rows]
+        expect.true(
+            "metrics.jsonl holds the rows",
+            equal,
+            seen=[equal, len(written)],
+            why=f"metrics.jsonl has {len(written)} rows and train returned {len(rows)}; they should be the same.",
+        )
+
+
+def trained(student, draw, out_dir, weights, ids, *, disturb, dropout=0.4, dtype="float32", **changes):
+    """Weights, rows and passes of a run on given ids, with the global generator somewhere else each time."""
+    student.instrument("global_random").seed(disturb)
+    model = new_model(student, weights, dtype=dtype, dropout=dropout)
+    rows = student.train.loop.train(model, *ids, config_for(student, out_dir, **changes))
+    learning = [one["x"] for one in passes_of(student, model) if one["training"] and one["grad"]]
+    return weights_of(student, model), rows, learning
+
+
+def stack(tensors):
+    return torch.cat([tensor.flatten() for tensor in tensors]) if tensors else torch.zeros(0)
+
+
+def test_train_repeats(student, draw, expect):
+    """Two runs with one seed are equal to the last bit, whatever was drawn before; another seed gives another run."""
+    weights, ids = draw_weights(draw), (Text(draw, 300).ids, Text(draw, 200).ids)
+    first, _, batches = trained(student, draw, "repeat_1", weights, ids, disturb=1)
+    second, _, batches_again = trained(student, draw, "repeat_2", weights, ids, disturb=2)
+    equal_batches = same(stack(batches), stack(batches_again))
+    expect.true(
+        "same batches",
+        equal_batches,
+        seen=equal_batches,
+        why="Two runs with one seed are given different batches: their generator does not follow from config.seed.",
+    )
+    expect.true(
+        "same weights",
+        same(first, second),
+        seen=[equal_batches, same(first, second)],
+        why="Two runs with one seed end with different weights. Dropout draws from torch's global generator: is that seeded?",
+    )
+    still, _, _ = trained(student, draw, "repeat_3", weights, ids, disturb=1, dropout=0.0)
+    other, _, other_batches = trained(student, draw, "repeat_4", weights, ids, disturb=1, dropout=0.0, seed=RUN["seed"] + 1)
+    expect.true(
+        "another seed",
+        not same(stack(batches), stack(other_batches)) and not same(still, other),
+        why="Another seed gives the same batches: config.seed is ignored.",
+    )
+
+
+def test_train_unseen_by_evaluation(student, draw, expect):
+    """A run that measures after every update ends with the weights of one that measures once, bit for bit."""
+    weights, ids = draw_weights(draw), (Text(draw, 300).ids, Text(draw, 200).ids)
+    often, _, batches = trained(student, draw, "often", weights, ids, disturb=1, eval_interval=1, eval_batches=3)
+    once, _, batches_once = trained(student, draw, "once", weights, ids, disturb=1, eval_interval=100, eval_batches=2)
+    equal_batches = same(stack(batches), stack(batches_once))
+    expect.true(
+        "batches",
+        equal_batches,
+        seen=equal_batches,
+        why="Measuring more often changes the batches that are trained on: evaluation draws from the run's generator.",
+    )
+    dry, _, _ = trained(student, draw, "dry_often", weights, ids, disturb=1, dropout=0.0, eval_interval=1, eval_batches=3)
+    dry_once, _, _ = trained(
+        student, draw, "dry_once", weights, ids, disturb=1, dropout=0.0, eval_interval=100, eval_batches=2
+    )
+    expect.true(
+        "weights",
+        same(often, once),
+        seen=[equal_batches, same(dry, dry_once), same(often, once)],
+        why="Measuring after every update gives other weights than measuring once: evaluation changes the run.",
+    )
