@@ -1,5 +1,6 @@
 """Rung 1: character tokenizer, split, batches, the bigram model, its training and its measuring."""
 
+import contextlib
 import math
 
 import torch
@@ -130,7 +131,7 @@ def test_split(student, draw, expect):
 
 def test_dataset(student, draw, expect):
     """train and val are encode(text), cut once; the vocabulary is that of the whole text."""
-    text = draw.text("abcdef \n", 400) + "Z"  # Z occurs in the validation part only
+    text = "\n " + draw.text("abcdef \n", 400) + "Z \n"  # Z occurs in the validation part only
     from_text = student.train.data.TextDataset.from_text
     first = student.keep(from_text, text)
     holds_text(student, expect, "", first, text, 0.1)
@@ -330,13 +331,20 @@ def test_logits(student, draw, expect):
     are_probabilities = bool((logits >= 0).all()) and bool(((sums - 1).abs() < 1e-4).all())
     why = "forward returns probabilities (no number is negative, each row adds up to 1), but logits are asked for."
     expect.true("logits, not probabilities", not are_probabilities, why=why)
-    why = "The logits of a token change with its place or its neighbours; a bigram knows the current token alone."
+    reads = others_read(student, model, draw.randint(0, size, (2, 4)), size)
+    why = f"The logits at a position change with {' and '.join(reads)}; a bigram knows the current token alone."
+    expect.true("what the logits depend on", not reads, why=why, seen=reads)
+    why = "Row by row the logits should be those that each token gets when it stands alone."
     expect.close("logits", logits, table.to(logits.dtype)[idx], why=why, record=False)
     rows = torch.cdist(table, table).add(torch.eye(size)).min().item()
     expect.true("each token has its own row", rows > 1e-6, why="Two tokens have the same logits.", seen=rows > 1e-6)
     every = torch.cat([torch.arange(size), draw.randint(0, size, (25,))]).reshape(4, 9)
+    targets = draw.randint(0, size, (4, 9))
+    reply = model(every, targets)
+    expect.tensor("loss", reply[1] if isinstance(reply, list) and len(reply) == 2 else reply, shape=())
     student.zero_grad(model)
-    student.backward(model, every, draw.randint(0, size, (4, 9)), pick=1)
+    with contextlib.suppress(StudentError):  # no way back from the loss: then there are no gradients, as judged below
+        student.backward(model, every, targets, pick=1)
     gradients = [torch.zeros(()) if g is None else g for g in student.gradients(model)]
     why = "The loss reaches no parameter: what the model learns with must be registered."
     reached = any(bool(g.ne(0).any()) for g in gradients)
@@ -345,6 +353,27 @@ def test_logits(student, draw, expect):
     still = [i for i, moved in enumerate((table_of(model, size) - table).abs().amax(-1).tolist()) if moved < 1e-5]
     why = f"A step down the gradient leaves the logits of token {still[:1]} as they were: it can never learn."
     expect.true("every token learns", not still, why=why, seen=still)
+
+
+def others_read(student, model, idx, size):
+    """What else than the current token moves the logits at a position, in words."""
+    base = model(idx)[0]
+    calls, cells = [], [(row, place) for row in range(idx.shape[0]) for place in range(idx.shape[1])]
+    for row, place in cells:
+        other = idx.clone()
+        other[row, place] = (idx[row, place] + 1) % size
+        calls.append((other,))
+    found = set()
+    for (row, place), reply in zip(cells, student.batch(model, calls), strict=True):
+        moved = (reply[0] - base).abs().amax(-1) > 1e-6
+        moved[row, place] = False  # this one may
+        words = {"earlier tokens": moved[row, place:], "later tokens": moved[row, :place]}
+        words["other rows"] = torch.cat([moved[:row], moved[row + 1 :]])
+        found |= {word for word, part in words.items() if bool(part.any())}
+    same = model(torch.full((2, 6), 3))[0]
+    if not torch.allclose(same, same[:1, :1].expand_as(same), atol=1e-6) and not found:
+        found.add("its place")
+    return sorted(found)
 
 
 def test_loss(student, draw, expect):
@@ -395,7 +424,7 @@ def other_losses(logits, targets):
 
 def test_generate(student, draw, expect):
     """(B, T + n), the prompt kept, each new token drawn from the softmax of the logits of the one before."""
-    size, rows, new = 7, 900, 9
+    size, rows, new = 7, 2000, 9
     model, table = randomised(student, draw, size, 1.2)
     prompt = draw.randint(0, size, (rows, 3))
     seeded = student.generator(draw.seed())
@@ -454,7 +483,9 @@ def pair_counts(before, after, size):
 
 
 def explains(counts, probabilities):
-    return not any(chi_square_rejects(c, p) for c, p in zip(counts, probabilities, strict=True))
+    """Whether counts (V, V) of pairs could come from probabilities (V, V) of the second token given the first."""
+    expected = counts.sum(-1, keepdim=True) * probabilities
+    return not chi_square_rejects(counts.flatten(), expected.flatten() / counts.sum())
 
 
 def sampling_slips(table):
@@ -561,7 +592,7 @@ def test_train_bigram(student, draw, expect):
     train, val = ids[:5000], ids[5000:]
     floor = bigram_loss(transitions.log(), val)
     seed = draw.integer(1, 10**6)
-    options = {"steps": 500, "batch_size": 16, "block_size": 8, "learning_rate": 5e-2, "seed": seed}
+    options = {"steps": 500, "batch_size": 16, "block_size": 8, "learning_rate": 3e-2, "seed": seed}
     model = student.train.baseline.train_bigram(train, size, **options)
     is_model = isinstance(model, Ref)
     expect.true("returns the model", is_model, why="train_bigram returns the trained model.", seen=type(model).__name__)
@@ -574,20 +605,22 @@ def test_train_bigram(student, draw, expect):
 
     table = table_of(model, size)
     loss = bigram_loss(table, val)
-    ceiling = floor + 0.08  # honest runs stay within 0.03 of the chain's own loss
+    ceiling = floor + 0.12  # honest runs end 0.01 above, a product of two factors up to 0.06
     why = f"After 500 steps the loss on new text is {loss:.3f}; counting pairs would give about {floor + 0.02:.3f}."
     seen = progress(loss, ceiling, trained(train, steps=1), table, val)
     expect.true("it learns", loss <= ceiling, why=why, seen=seen)
-    window = train[:41]  # the only window of 40: each batch is the same, and training has an exact end
-    fit = bigram_loss(trained(window, batch_size=2, block_size=40), window)
+    window = train[:13]  # the only window of 12: each batch is the same, and training has an exact end
+    fit = bigram_loss(trained(window, batch_size=14, block_size=12), window)
     best = counted_loss(window, size)
     why = f"On a text of one window training should end at its counted pairs, loss {best:.3f}, but it is at {fit:.3f}."
-    expect.true("it ends at the counts", fit <= best + 0.02, why=why, seen=fit <= best + 0.02)
+    expect.true("it ends at the counts", fit <= best + 0.04, why=why, seen=fit <= best + 0.04)
     short = trained(train, steps=20)
     new_model(student, size + 1)  # uses up some of the process's randomness, which a seeded run must not notice
     repeats = torch.equal(trained(train, steps=20), short)
     why = "Two runs with the same seed give different models: seed before the model is made and for the batches."
-    expect.true("the seed repeats a run", repeats, why=why, seen=repeats)
+    hardly = [trained(train, steps=1, learning_rate=1e-12) for _ in range(2)]
+    begins_alike = bool((hardly[0] - hardly[1]).abs().max() < 1e-6)
+    expect.true("the seed repeats a run", repeats, why=why, seen=[repeats, begins_alike])
     differs = not torch.equal(trained(train, steps=20, seed=seed + 1), short)
     expect.true("another seed gives another run", differs, why="The seed argument has no effect.", seen=differs)
     for option, value in (("batch_size", 5), ("block_size", 3), ("learning_rate", 3e-3)):

@@ -318,15 +318,17 @@ def test_positions(student, draw, expect):
     shifts = draw.randn(BLOCK_SIZE, C)
     model, weights = loaded_gpt(student, draw)
     call = caller(student, model, pick=0)
+    shallow, _ = loaded_gpt(student, draw, SIZES | {"n_layer": 1})  # deeper ones can tell some order by the mask alone
     swapped = idx.clone()
     swapped[:, :2] = idx[:, :2].flip(1)
-    last, last_swapped = (out[:, -1] if is_like(out, (B, BLOCK_SIZE, V)) else None for out in call([idx, swapped]))
+    pair = caller(student, shallow, pick=0)([idx, swapped])
+    last, last_swapped = (out[:, -1] if is_like(out, (B, BLOCK_SIZE, V)) else None for out in pair)
     ordered = last is not None and last_swapped is not None and (last - last_swapped).abs().max() > 1e-6
     expect.true(
         "swapping two early tokens changes the last logits",
         ordered,
         seen=bool(ordered),
-        why="Swapping the first two tokens leaves the last prediction as it was: the model does not see the order.",
+        why="Swapping the first two tokens leaves the last prediction as it was: the model does not see order.",
     )
     logits = call([idx])[0]
     rows = []
@@ -521,12 +523,20 @@ def judged_losses(model, idx, targets):
     return F.cross_entropy(logits.double().flatten(0, 1), targets.flatten(), reduction="none")
 
 
+def memorable_batch(draw, vocab_size, length):
+    """(4, length) tokens and targets that can be learned by heart, with every token of the vocabulary among the targets.
+
+    No two rows begin with the same token, so every context is unique.
+    """
+    idx = torch.stack([draw.permutation(vocab_size) for _ in range(length)], dim=1)[:4].contiguous()
+    targets = torch.cat([draw.permutation(vocab_size) for _ in range(-(-idx.numel() // vocab_size))])
+    return idx, targets[: idx.numel()].view(idx.shape)
+
+
 def test_overfit_one_batch(student, draw, expect):
     """A small model learns one batch by heart."""
     size = LEARNER["vocab_size"]
-    idx = torch.stack([draw.permutation(size) for _ in range(LEARNER["block_size"])], dim=1)[:4]
-    # Whole permutations, so that every token is a target: a loss that leaves one out is found out each time.
-    targets = torch.cat([draw.permutation(size) for _ in range(3)])[: idx.numel()].view(idx.shape)
+    idx, targets = memorable_batch(draw, size, LEARNER["block_size"])
     model = new_gpt(student, LEARNER)
     step = trainer(student, model, 1e-2)
     for _ in range(60):
@@ -536,7 +546,7 @@ def test_overfit_one_batch(student, draw, expect):
     loss = math.inf if losses is None else losses.mean().item()
     expect.true(
         "loss on the batch after 60 steps",
-        loss < 0.1,
+        loss < 0.15,
         record=False,
         why=f"After 60 steps on one batch of 32 tokens the loss is still {loss:.2f}; a working model has learned it by"
         " heart (under 0.02). The gradient is wrong somewhere, or part of the model does not learn.",

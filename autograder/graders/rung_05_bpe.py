@@ -436,16 +436,14 @@ def test_held_out(student, draw, expect):
 
 
 def test_incremental(student, draw, expect):
-    """Training on four times as many different words takes at most about six times the CPU time."""
+    """Forty times as many merges on the same text take far less than forty times the CPU time."""
     watch = student.instrument("cpu_time")
-    seconds = []
-    for words in (1_500, 6_000):
-        text = " ".join("".join(draw.choice(SYLLABLES) for _ in range(4)) for _ in range(words))
-        seconds.append(watch.measure(student.tokenizer.bpe.BPETokenizer.train, text, 256 + words // 5))
-    plain = all(isinstance(value, float) and value >= 0 for value in seconds)
-    ratio = seconds[1] / max(seconds[0], 1e-3) if plain else float("inf")
+    text = " ".join("".join(draw.choice(SYLLABLES) for _ in range(5)) for _ in range(10_000))
+    few, many = (watch.measure(student.tokenizer.bpe.BPETokenizer.train, text, 256 + merges) for merges in (10, 400))
+    ratio = many / max(few, 1e-3) if isinstance(few, float) and isinstance(many, float) else float("inf")
+    print("RATIO", ratio, few, many, flush=True)
     why = (
-        f"Four times the text with four times the merges took {ratio:.0f} times the CPU time: all pairs are counted"
-        " anew for each merge. Keep the counts up to date instead."
+        f"400 merges take {ratio:.0f} times the CPU time of 10: all pairs are counted anew for each merge. Keep the"
+        " counts up to date instead."
     )
-    expect.true("growth", ratio <= 9, why=why, seen=ratio <= 9)
+    expect.true("growth", ratio <= 7, why=why, seen=ratio <= 7)

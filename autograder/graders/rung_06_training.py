@@ -6,6 +6,7 @@ schedule and loop are judged without the submission's own GPT, and by weights, n
 """
 
 import io
+import itertools
 import json
 import math
 import os
@@ -217,7 +218,7 @@ def test_parameter_groups(student, draw, expect):
             f"parameter {i}",
             seen == [wanted],
             seen=seen,
-            why=f"A parameter of shape {tuple(value.shape)} is {' and '.join(seen) or 'in no group'}, should be {wanted}.",
+            why=f"A parameter of shape {tuple(value.shape)} is {' and '.join(seen) or 'in no group'}, not {wanted}.",
         )
 
 
@@ -370,8 +371,8 @@ def test_schedule_cosine(student, draw, expect):
             f"schedule {number}: midpoint",
             is_rate(rate, half),
             seen=ratio(rate, settings),
-            why=f"With {described(settings)} step {middle} is halfway from the end of the warm-up to max_steps; the rate"
-            f" there is {rate}, should be halfway from max_lr to min_lr, {half:g}.",
+            why=f"With {described(settings)} step {middle} is halfway from the end of the warm-up to max_steps; the"
+            f" rate there is {rate}, should be halfway from max_lr to min_lr, {half:g}.",
         )
         steps = sorted({w + (end - w) * part // 8 for part in range(9)})
         rates = [rate_at(student, step, settings) for step in steps]
@@ -380,8 +381,8 @@ def test_schedule_cosine(student, draw, expect):
             f"schedule {number}: cosine",
             not wrong,
             seen=[ratio(one, settings) for one in rates],
-            why=f"With {described(settings)} the rates at steps {steps} are {rates}; step {(wrong or [0])[0]} is off the"
-            " cosine from max_lr to min_lr.",
+            why=f"With {described(settings)} the rates at steps {steps} are {rates}; step {(wrong or [0])[0]} is off"
+            " the cosine from max_lr to min_lr.",
         )
 
 
@@ -404,7 +405,9 @@ def test_schedule_ends(student, draw, expect):
         except StudentError as error:
             if error.kind == "missing":
                 raise
-            expect.true(f"no warm-up, floor {min_lr:g}", False, why=f"With warmup_steps=0 learning_rate raised {error}.")
+            expect.true(
+                f"no warm-up, floor {min_lr:g}", False, why=f"With warmup_steps=0 learning_rate raised {error}."
+            )
             return
         wanted = [cosine(step, **settings) for step in (0, 1, 5, 10)]
         expect.true(
@@ -470,7 +473,7 @@ def test_step_accumulation(student, draw, expect):
 
 
 def pairs(items):
-    return [list(pair) for pair in zip(items, items[1:], strict=False)]
+    return [list(pair) for pair in itertools.pairwise(items)]
 
 
 def passes_of(student, model):
@@ -499,9 +502,14 @@ def test_step_fresh_gradients(student, draw, expect):
 
 
 def test_step_clipping(student, draw, expect):
-    """A gradient whose norm, over all parameters together, is too large is scaled down to the bound, before the step."""
+    """A gradient whose norm over all parameters together is too large is scaled to the bound, before the step."""
     weights = draw_weights(draw, loudness=9.0)
-    cases = {"to 0.4 of its norm": 0.4, "to 0.7 of its norm": 0.7, "not, at three times its norm": 3.0, "not, with None": None}
+    cases = {
+        "to 0.4 of its norm": 0.4,
+        "to 0.7 of its norm": 0.7,
+        "not, at three times its norm": 3.0,
+        "not, with None": None,
+    }
     cases |= {"not, with 0": 0.0, "by default to norm 1": "default"}
     for case, factor in cases.items():
         model, optimizer = with_sgd(student, weights)
@@ -549,19 +557,21 @@ def test_step_train_mode(student, draw, expect):
     expect.true("train mode afterwards", all(modes), seen=modes, why="After train_step the model is not in train mode.")
 
 
-def autocast_gradient(weights, batches):
+def bfloat16_gradient(weights, batches):
+    """Mean loss and gradient of float32 weights where the arithmetic is torch's automatic mixture with bfloat16."""
+    leaves = [weight.clone().requires_grad_() for weight in weights]
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        losses = [loss_of(weights, x, y) for x, y in batches]
+        losses = [loss_of(leaves, x, y) for x, y in batches]
     loss = sum(losses) / len(losses)
-    return loss.item(), torch.autograd.grad(loss, weights)
+    return loss.item(), list(torch.autograd.grad(loss, leaves))
 
 
 def test_step_bfloat16(student, draw, expect):
     """dtype=torch.bfloat16 computes in bfloat16 and keeps weights and loss in float32."""
     weights = [weight.float() for weight in draw_weights(draw)]
-    batches = draw_batches(draw, 2)
+    batches = draw_batches(draw, 1)  # of several, autocast may add up the gradients in bfloat16 or in float32
     full, full_gradient = gradient(weights, batches)
-    half, half_gradient = autocast_gradient([weight.clone().requires_grad_() for weight in weights], batches)
+    half, half_gradient = bfloat16_gradient(weights, batches)
     spread = norm([a - b for a, b in zip(full_gradient, half_gradient, strict=True)])
     rate = 0.01
     for name in ("bfloat16", "float32"):
@@ -576,20 +586,22 @@ def test_step_bfloat16(student, draw, expect):
         moved = [(a - b) / rate for a, b in zip(weights, student.get_parameters(model), strict=True)]
         wanted = half_gradient if name == "bfloat16" else full_gradient
         distance = norm([a - b for a, b in zip(moved, wanted, strict=True)])
-        other = norm([a - b for a, b in zip(moved, full_gradient if name == "bfloat16" else half_gradient, strict=True)])
+        other = norm(
+            [a - b for a, b in zip(moved, full_gradient if name == "bfloat16" else half_gradient, strict=True)]
+        )
         expect.true(
             f"{name}: arithmetic",
             distance <= 0.2 * spread,
             seen="right" if distance <= 0.2 * spread else "the other" if other <= 0.2 * spread else "neither",
-            why=f"With dtype=torch.{name} the update differs from that of {name} arithmetic by {distance:.2g}; float32 and"
-            f" bfloat16 are {spread:.2g} apart.",
+            why=f"With dtype=torch.{name} the update differs from that of {name} arithmetic by {distance:.2g}; float32"
+            f" and bfloat16 are {spread:.2g} apart.",
         )
         loss = half if name == "bfloat16" else full
         expect.true(
             f"{name}: loss",
             is_float(value) and abs(value - loss) <= 1e-5 * (1 + loss),
             seen=type(value).__name__,
-            why=f"With dtype=torch.{name} the loss is {value}, should be {loss:.6f}, computed in float32 from the logits.",
+            why=f"With dtype=torch.{name} the loss is {value}, should be {loss:.6f}, in float32.",
         )
 
 
@@ -604,15 +616,18 @@ class Text:
         first, second = draw.randint(0, V, (half,)), draw.randint(0, V, (length - half,))
         often = draw.rand(length) < 0.6
         self.ids = torch.where(often, torch.cat([first % 5, 7 + second % 11]), torch.cat([first, second]))
-        self._starts = {}
+        seen = set()
+        for end in range(T, length + 1):  # every window of T ids is there only once
+            while tuple(self.ids[end - T : end].tolist()) in seen:
+                self.ids[end - 1] = (self.ids[end - 1] + 1) % V
+            seen.add(tuple(self.ids[end - T : end].tolist()))
 
     def starts(self, x):
-        """Where the rows of x (B, L) begin in the text; None for a row that is nowhere."""
-        length = x.shape[-1]
-        if length not in self._starts:
-            windows = self.ids[:-1].unfold(0, length, 1).tolist()
-            self._starts[length] = {tuple(window): start for start, window in enumerate(windows)}
-        return [self._starts[length].get(tuple(row)) for row in x.tolist()]
+        """Where the rows of x (B, L) begin in the text; None for a row that is nowhere. The end of a text, which may be
+        shorter than T, is looked for from behind."""
+        windows = self.ids[:-1].unfold(0, x.shape[-1], 1).tolist()
+        last = {tuple(window): start for start, window in enumerate(windows)}
+        return [last.get(tuple(row)) for row in x.tolist()]
 
     def targets(self, x):
         """The ids that follow those of x (B, L)."""
@@ -657,10 +672,9 @@ def test_estimate_value(student, draw, expect):
     """The estimate is the mean loss in eval mode over batches from all of the ids, the same for the same seed."""
     text, weights = Text(draw, 600), draw_weights(draw)
     losses, noisy = text.losses(weights), text.losses(weights, training=True)
-    seeds = [draw.integer(1, 10**6), 0, 0]
-    seeds[1:] = [seeds[0], seeds[0] + 1]
+    start = draw.integer(1, 10**6)
     values, covered = [], []
-    for number, seed in enumerate(seeds, start=1):
+    for number, seed in enumerate((start, start, start + 1), start=1):
         model = new_model(student, weights)
         value = estimated(student, model, text.ids, seed)
         expect.true(f"estimate {number}: a float", is_float(value), why="estimate_loss returns a Python float.")
@@ -676,7 +690,7 @@ def test_estimate_value(student, draw, expect):
             f"estimate {number}: mean over its batches",
             like == "right",
             seen=like if isinstance(like, str) else round(like / by_pass[0], 6),
-            why=f"estimate_loss is {value:.5f}; the mean loss of the batches that the model was given is {by_pass[0]:.5f}.",
+            why=f"estimate_loss is {value:.5f}; the mean loss of the batches that the model got is {by_pass[0]:.5f}.",
         )
         positions = {start + offset for part, one in zip(starts, passes, strict=True) for start in part
                      for offset in range(one["x"].shape[1])}  # fmt: skip
@@ -694,12 +708,14 @@ def test_estimate_value(student, draw, expect):
             f"estimate {number}: all of the ids",
             off <= SIX_SIGMA * spread + 0.02,
             seen=off <= SIX_SIGMA * spread + 0.02,
-            why=f"estimate_loss is {value:.4f}; over all ids the loss is {losses.mean().item():.4f}, and chance explains"
-            f" {SIX_SIGMA * spread + 0.02:.4f}. Are the batches from the whole of the ids?",
+            why=f"estimate_loss is {value:.4f}; over all ids the loss is {losses.mean().item():.4f}, and chance"
+            f" explains {SIX_SIGMA * spread + 0.02:.4f}. Are the batches from the whole of the ids?",
         )
         values.append(value)
         covered.append((whole, starts))
-    expect.true("same seed", values[0] == values[1], why="Two estimates with one seed differ: equal weights look unequal.")
+    expect.true(
+        "same seed", values[0] == values[1], why="Two estimates with one seed differ: equal weights look unequal."
+    )
     other = covered[0][0] or covered[0][1] != covered[2][1]
     expect.true("another seed", other, why="Two different seeds give the same batches: the seed is ignored.")
 
@@ -751,7 +767,9 @@ def test_estimate_leaves_no_trace(student, draw, expect):
         expect.equal(f"{mode}: gradients on", graded, [False], why=why)
         untouched = all(not parameter["has_grad"] for parameter in student.parameters(model))
         expect.true(f"{mode}: no gradients", untouched, why="After estimate_loss the parameters have gradients.")
-        expect.close(f"{mode}: weights", weights_of(student, model), flat(weights), why="estimate_loss moves the weights.")
+        expect.close(
+            f"{mode}: weights", weights_of(student, model), flat(weights), why="estimate_loss moves the weights."
+        )
         model.train()
         model(text.ids[None, :T], text.ids[None, 1 : T + 1])
         on = bool(passes_of(student, model)[-1]["grad"])
@@ -781,16 +799,15 @@ def config_for(student, out_dir, **changes):
 class Run:
     """A run of the submission's train() on a tiny model, and what it did."""
 
-    def __init__(self, student, draw, out_dir, *, weights=None, dtype="float64", options=None, **changes):
+    def __init__(self, student, draw, out_dir, **changes):
         self.student, self.out_dir, self.options = student, out_dir, RUN | changes
         self.text, self.val_text = Text(draw, 300), Text(draw, 200)
-        self.weights = draw_weights(draw) if weights is None else weights
-        self.model = new_model(student, self.weights, dtype=dtype, **(options or {}))
+        self.weights = draw_weights(draw)
+        self.model = new_model(student, self.weights)
         self.config = config_for(student, out_dir, **changes)
 
-    def train(self, **more):
-        self.rows = self.student.train.loop.train(self.model, self.text.ids, self.val_text.ids, self.config, **more)
-        return self.rows
+    def train(self):
+        return self.student.train.loop.train(self.model, self.text.ids, self.val_text.ids, self.config)
 
     def updates(self, expect):
         """The windows of each update as (x, y), or None where they are not from the training ids."""
@@ -804,7 +821,7 @@ class Run:
             tuple(x.shape) == wanted,
             seen=list(x.shape),
             why=f"{self.options['steps']} updates of {self.options['accumulation_steps']} batches of"
-            f" {self.options['batch_size']} windows are {wanted[0]} windows of {T} ids; the model saw {tuple(x.shape)}.",
+            f" {self.options['batch_size']} windows are {wanted[0]} windows of {T}; the model saw {tuple(x.shape)}.",
         )
         if tuple(x.shape) != wanted:
             return None
@@ -818,45 +835,41 @@ class Run:
         return [rate_at(self.student, step, settings) for step in range(self.options["steps"] + 1)]
 
 
-def replay(run, updates, *, shift=0, rates=None, clip=True, decay=True, betas=None, first_only=False, times=1):
-    """The weights after AdamW on the updates' batches; the options are well-known slips."""
-    options = run.options
-    rates = run.rates() if rates is None else rates
-    adam = AdamW(run.weights, betas or options["betas"], options["weight_decay"] if decay else 0.0)
-    for step, (x, y) in enumerate(updates):
-        kept = options["batch_size"] if first_only else len(x)
+def replay(run, updates, rates, *, kept=None, times=1, **changes):
+    """The weights after AdamW on the updates' batches at these rates. `changes` to the run's options, `kept` windows of
+    each update and `times` the gradient are for well-known slips."""
+    options = run.options | changes
+    adam = AdamW(run.weights, options["betas"], options["weight_decay"])
+    for (x, y), rate in zip(updates, rates, strict=True):
         _, gradients = gradient(adam.weights, [(x[:kept], y[:kept])])
-        gradients = [times * one for one in gradients]
-        adam.step(clipped(gradients, options["grad_clip"] if clip else None), rates[max(0, step + shift)])
-    return adam.weights
+        adam.step(clipped([times * one for one in gradients], options["grad_clip"]), rate)
+    return flat(adam.weights)
 
 
-SLIPS = {
-    "rate of the next step": {"shift": 1},
-    "rate of the step before": {"shift": -1},
-    "no clipping": {"clip": False},
-    "clipping at 1": {},
-    "no decay": {"decay": False},
-    "default betas": {"betas": (0.9, 0.95)},
-    "first micro-batch only": {"first_only": True},
-    "sum of the micro-batches": {"times": 3},
-}
-
-
-def slip_of(run, updates, weights):
+def slip_of(run, updates, rates, weights):
     """Which well-known slip moves the weights to where they are; else the weights themselves."""
-    constant = dict.fromkeys(("always max_lr", "always min_lr"))
-    constant["always max_lr"] = [run.options["max_lr"]] * (run.options["steps"] + 1)
-    constant["always min_lr"] = [run.options["min_lr"]] * (run.options["steps"] + 1)
-    slips = SLIPS | {name: {"rates": rates} for name, rates in constant.items()}
-    for name, options in slips.items():
-        unclipped = Run.__new__(Run)
-        unclipped.__dict__ = dict(run.__dict__)
-        if name == "clipping at 1":
-            unclipped.options = run.options | {"grad_clip": 1.0}
-        if torch.allclose(flat(replay(unclipped, updates, **options)), weights, rtol=1e-5, atol=1e-6):
+    used = rates[:-1]
+    slips = {
+        "rate of the next step": (rates[1:], {}),
+        "rate of the step before": (rates[:1] + used[:-1], {}),
+        "always max_lr": ([run.options["max_lr"]] * len(used), {}),
+        "always min_lr": ([run.options["min_lr"]] * len(used), {}),
+        "no clipping": (used, {"grad_clip": None}),
+        "clipping at 1": (used, {"grad_clip": 1.0}),
+        "no decay": (used, {"weight_decay": 0.0}),
+        "decay of 0.1": (used, {"weight_decay": 0.1}),
+        "default betas": (used, {"betas": (0.9, 0.95)}),
+        "first micro-batch only": (used, {"kept": run.options["batch_size"]}),
+        "sum of the micro-batches": (used, {"times": run.options["accumulation_steps"]}),
+    }
+    for name, (rates_then, changes) in slips.items():
+        if is_there(weights, replay(run, updates, rates_then, **changes)):
             return name
     return weights
+
+
+def is_there(weights, expected):
+    return torch.allclose(weights, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_train_weights(student, draw, expect):
@@ -875,18 +888,18 @@ def test_train_weights(student, draw, expect):
         why=f"{len(starts)} different windows were trained on, the first at {min(starts)}, the last at {max(starts)} of"
         " 300 ids: batches should be drawn anew each time, from all of train_ids.",
     )
-    weights = weights_of(student, run.model)
-    expected = flat(replay(run, updates))
-    right = weights.dtype == torch.float64 and weights.shape == expected.shape
-    right = right and torch.allclose(weights, expected, rtol=1e-5, atol=1e-6)
+    weights, rates = weights_of(student, run.model), run.rates()
+    expect.tensor("weights", weights, shape=(V * C + C * C + C + 1,), dtype=torch.float64)
+    if weights.dtype != torch.float64:
+        return
+    right = is_there(weights, replay(run, updates, rates[:-1]))
     expect.true(
         "weights at the end",
         right,
-        seen="right" if right else slip_of(run, updates, weights),
-        why=f"After {len(updates)} updates the weights are not where AdamW brings them on the batches that the model was"
-        " given, with your own learning_rate(step) for step 0, 1, 2, ... and config's betas, weight_decay and grad_clip.",
+        seen="right" if right else slip_of(run, updates, rates, weights),
+        why=f"After {len(updates)} updates the weights are not where AdamW brings them on the batches that the model"
+        " was given, with your own learning_rate(step) for step 0, 1, ... and config's betas, weight_decay, grad_clip.",
     )
-    again = Run(student, draw, "run_bfloat16", dtype="float32", dtype_name="bfloat16")
 
 
 def as_rows(expect, rows, options):
@@ -901,7 +914,10 @@ def as_rows(expect, rows, options):
     wanted = [step for step in range(1, steps + 1) if step % interval == 0 or step == steps]
     seen = [row.get("step") for row in rows]
     expect.equal(
-        "steps of the rows", seen, wanted, why=f"Rows come after every {interval} of {steps} updates, and after the last."
+        "steps of the rows",
+        seen,
+        wanted,
+        why=f"Rows come after every {interval} of {steps} updates, and after the last.",
     )
     return rows if not missing and seen == wanted else None
 
@@ -937,7 +953,10 @@ def test_train_rows(student, draw, expect):
         )
         tokens = step * run.options["accumulation_steps"] * B * T
         expect.equal(
-            f"{what}: tokens", int(row["tokens"]), tokens, why=f"{step} updates are step * accumulation * batch * block tokens."
+            f"{what}: tokens",
+            int(row["tokens"]),
+            tokens,
+            why=f"{step} updates are step * accumulation * batch * block tokens.",
         )
         if losses is not None:
             part = losses[before * per_update : step * per_update]
@@ -946,8 +965,8 @@ def test_train_rows(student, draw, expect):
                 f"{what}: train_loss",
                 near(row["train_loss"], mean, 1e-5),
                 seen=train_loss_slip(row["train_loss"], losses, before * per_update, step * per_update, per_update),
-                why=f"train_loss of {what} is {row['train_loss']:.5f}; the mean loss of the updates since the row before is"
-                f" {mean:.5f}.",
+                why=f"train_loss of {what} is {row['train_loss']:.5f}; the mean loss of the updates since the row"
+                f" before is {mean:.5f}.",
             )
         before = step
     first = run.updates(expect)
@@ -962,7 +981,7 @@ def test_train_rows(student, draw, expect):
     seconds = [row["seconds"] for row in rows]
     expect.true(
         "seconds",
-        seconds == sorted(seconds) and 0 < seconds[0] and seconds[-1] <= wall,
+        seconds == sorted(seconds) and seconds[0] > 0 and seconds[-1] <= wall,
         seen="falling" if seconds != sorted(seconds) else seconds[0] > 0,
         why=f"seconds of the rows are {seconds}; they count from the beginning of the run, which took {wall:.3f} s.",
     )
@@ -1003,8 +1022,8 @@ def expect_val_loss(student, expect, run, rows):
         "val_loss is of val_ids",
         abs(value - on_val.mean().item()) <= SIX_SIGMA * spread + 0.02,
         seen=abs(value - on_val.mean().item()) <= SIX_SIGMA * spread + 0.02,
-        why=f"val_loss of the last row is {value:.4f}. The trained model's loss is {on_val.mean().item():.4f} on val_ids and"
-        f" {on_train.mean().item():.4f} on train_ids.",
+        why=f"val_loss of the last row is {value:.4f}. The trained model's loss is {on_val.mean().item():.4f} on"
+        f" val_ids and {on_train.mean().item():.4f} on train_ids.",
     )
 
 
@@ -1071,10 +1090,12 @@ def test_train_repeats(student, draw, expect):
         "same weights",
         same(first, second),
         seen=[equal_batches, same(first, second)],
-        why="Two runs with one seed end with different weights. Dropout draws from torch's global generator: is that seeded?",
+        why="Two runs with one seed end with different weights. Dropout draws from torch's global generator: seeded?",
     )
     still, _, _ = trained(student, draw, "repeat_3", weights, ids, disturb=1, dropout=0.0)
-    other, _, other_batches = trained(student, draw, "repeat_4", weights, ids, disturb=1, dropout=0.0, seed=RUN["seed"] + 1)
+    other, _, other_batches = trained(
+        student, draw, "repeat_4", weights, ids, disturb=1, dropout=0.0, seed=RUN["seed"] + 1
+    )
     expect.true(
         "another seed",
         not same(stack(batches), stack(other_batches)) and not same(still, other),
@@ -1094,7 +1115,9 @@ def test_train_unseen_by_evaluation(student, draw, expect):
         seen=equal_batches,
         why="Measuring more often changes the batches that are trained on: evaluation draws from the run's generator.",
     )
-    dry, _, _ = trained(student, draw, "dry_often", weights, ids, disturb=1, dropout=0.0, eval_interval=1, eval_batches=3)
+    dry, _, _ = trained(
+        student, draw, "dry_often", weights, ids, disturb=1, dropout=0.0, eval_interval=1, eval_batches=3
+    )
     dry_once, _, _ = trained(
         student, draw, "dry_once", weights, ids, disturb=1, dropout=0.0, eval_interval=100, eval_batches=2
     )
@@ -1104,3 +1127,478 @@ def test_train_unseen_by_evaluation(student, draw, expect):
         seen=[equal_batches, same(dry, dry_once), same(often, once)],
         why="Measuring after every update gives other weights than measuring once: evaluation changes the run.",
     )
+
+
+def test_train_bfloat16(student, draw, expect):
+    """config.dtype reaches the arithmetic: the first loss is that of the named type."""
+    weights, ids = [weight.float() for weight in draw_weights(draw)], (Text(draw, 300), Text(draw, 200).ids)
+    for name in ("bfloat16", "float32"):
+        model = new_model(student, weights, dtype="float32")
+        changes = {"steps": 1, "warmup_steps": 0, "accumulation_steps": 1, "dtype": name}
+        rows = student.train.loop.train(model, ids[0].ids, ids[1], config_for(student, f"run_{name}", **changes))
+        passes = [one for one in passes_of(student, model) if one["training"] and one["grad"]]
+        dtypes = sorted({parameter["dtype"] for parameter in student.parameters(model)})
+        expect.equal(f"{name}: dtype of the weights", dtypes, ["float32"], why="The weights themselves stay float32.")
+        if batches_of(expect, name, passes, ids[0]) is None or not isinstance(rows, list) or not rows:
+            expect.true(f"{name}: a row", False, why="train returned no row for its only update.")
+            return
+        batches = [(one["x"], ids[0].targets(one["x"])) for one in passes]
+        losses = {"float32": gradient(weights, batches)[0], "bfloat16": bfloat16_gradient(weights, batches)[0]}
+        value = rows[0].get("train_loss") if isinstance(rows[0], dict) else None
+        other = losses["float32" if name == "bfloat16" else "bfloat16"]
+        expect.true(
+            f"{name}: loss",
+            near(value, losses[name], 1e-5),
+            seen="right" if near(value, losses[name], 1e-5) else "the other" if near(value, other, 1e-5) else "neither",
+            why=f'With dtype="{name}" the first loss is {value}; computed in {name} it is {losses[name]:.6f}, otherwise'
+            f" {other:.6f}.",
+        )
+
+
+def outcome(student, model, ids, config):
+    """What ended a run: the StudentError, or None. One that says that something is not written is raised."""
+    try:
+        student.train.loop.train(model, *ids, config)
+    except StudentError as error:
+        if error.kind == "missing":
+            raise
+        return error
+    return None
+
+
+def test_train_stops(student, draw, expect):
+    """A loss that is NaN or explodes ends the run at once, with a message that helps, and spares the checkpoint."""
+    weights, ids = draw_weights(draw), (Text(draw, 300).ids, Text(draw, 200).ids)
+    cases = {
+        "NaN": ({"nan_at": 4}, {}),
+        "an exploding loss": ({}, {"max_lr": 1e5, "min_lr": 1e4, "warmup_steps": 0, "grad_clip": None, "steps": 9}),
+    }
+    for case, (options, changes) in cases.items():
+        model = new_model(student, weights, **options)
+        out_dir = f"run_{case[:3].strip()}"
+        config = config_for(student, out_dir, accumulation_steps=1, **changes)
+        error = outcome(student, model, ids, config)
+        updates = len([one for one in passes_of(student, model) if one["training"] and one["grad"]])
+        expect.true(f"{case}: stops", error is not None, why=f"The loss is {case}, and the run goes on.")
+        if error is None:
+            continue
+        kinds = {"ArithmeticError", "RuntimeError", "ValueError"} & set(error.bases)
+        expect.true(
+            f"{case}: kind of error",
+            bool(kinds),
+            seen=error.type,
+            why=f"The run ended with {error.type}, should be FloatingPointError, or another ArithmeticError,"
+            " RuntimeError or ValueError.",
+        )
+        if "nan_at" in options:
+            expect.equal(f"{case}: updates", updates, 5, why="The fifth loss is NaN, and the run should end there.")
+        else:
+            expect.true(
+                f"{case}: at once",
+                updates <= 4,
+                seen=updates,
+                why=f"The loss explodes and the run makes {updates} updates.",
+            )
+        numbers = {int(digits) for digits in re.findall(r"(?<![\d.])\d+(?![\d.]*\d)", error.message)}
+        expect.true(
+            f"{case}: step in the message",
+            bool(numbers & {updates - 1, updates}),
+            record=False,
+            why=f"The message should give the step ({updates - 1}): {error.message[:200]!r}.",
+        )
+        helps = re.search(r"learning.?rate|\blr\b|max_lr", error.message, re.IGNORECASE) is not None
+        expect.true(
+            f"{case}: message helps",
+            helps,
+            why=f"The message should say what to look at, the learning rate first: {error.message[:200]!r}.",
+        )
+        expect_sound_checkpoint(student, expect, case, out_dir)
+
+
+def expect_sound_checkpoint(student, expect, case, out_dir):
+    """What is in the run's checkpoint, if there is one, can be trained on."""
+    path = f"{out_dir}/checkpoint.pt"
+    sound = True
+    if path in student.files.list():
+        model = student.instrument("tiny_model", V, C)
+        model.double()
+        content = student.keep(student.train.checkpoint.load_checkpoint, path)
+        student.instrument("optimizers").restore(content, model)
+        sound = bool(torch.isfinite(weights_of(student, model)).all())
+    why = f"After {case} the checkpoint holds weights that are no numbers any more: it must not be overwritten by then."
+    expect.true(f"{case}: checkpoint", sound, why=why)
+
+
+def test_tokens_per_second(student, draw, expect):
+    """The speed is that of the updates: neither the slow first one nor the measuring is in it."""
+    weights, ids = draw_weights(draw), (Text(draw, 300).ids, Text(draw, 200).ids)
+    model = new_model(student, weights, pauses=[0.5, 0.01, 0.15])
+    options = RUN | {"steps": 20, "eval_interval": 10, "eval_batches": 2, "accumulation_steps": 1}
+    rows = as_rows(expect, student.train.loop.train(model, *ids, config_for(student, "run_speed", **options)), options)
+    if rows is None:
+        return
+    passes = passes_of(student, model)
+    learning = [i for i, one in enumerate(passes) if one["training"] and one["grad"]]
+    expect.equal("updates", len(learning), 20, why="20 updates were asked for.")
+    if len(learning) != 20:
+        return
+    for row, (first, last) in zip(rows, ((1, 9), (10, 19)), strict=True):
+        # The last update of a row ends at the latest when the measuring begins.
+        following = passes[min(learning[last] + 1, len(passes) - 1)]
+        seconds = following["time"] - passes[learning[first]]["time"]
+        speed = (last - first + 1) * B * T / seconds
+        value = row["tokens_per_second"]
+        fits = is_number(value) and 0.5 <= value / speed <= 2.0
+        kind = "none" if not is_number(value) else "fits" if fits else "slow" if value < speed else "fast"
+        expect.true(
+            f"speed of row {row['step']}",
+            fits,
+            seen=kind,
+            why=f"tokens_per_second of row {row['step']} is {value}. Its updates took {seconds:.3f} s for"
+            f" {(last - first + 1) * B * T} tokens, without the run's first update and without measuring: {speed:.0f}.",
+        )
+
+
+# Checkpoints
+
+
+def saved(student, path, model, optimizer, *, step=3, tokenizer_hash="0a1b", rng=None):
+    config = config_for(student, "somewhere")
+    student.train.checkpoint.save_checkpoint(
+        path, model=model, optimizer=optimizer, step=step, config=config, tokenizer_hash=tokenizer_hash, rng=rng or {}
+    )
+
+
+def with_adam(student, draw, hands, steps=2):
+    """A model and an AdamW that have some updates behind them."""
+    model = new_model(student, draw_weights(draw))
+    optimizer = student.keep(hands.adam_of, model, 0.05)
+    for _ in range(steps):
+        hands.give_gradients(model, draw_weights(draw))
+        optimizer.step()
+    return model, optimizer
+
+
+def restored(student, draw, hands, path):
+    """(what load_checkpoint gives, model, optimizer), both fresh, with the checkpoint's state; None if impossible."""
+    content = student.keep(student.train.checkpoint.load_checkpoint, path)
+    model, optimizer = with_adam(student, draw, hands, steps=0)
+    try:
+        hands.restore(content, model, optimizer)
+    except StudentError:
+        return None
+    return student.value(content), model, optimizer
+
+
+def test_checkpoint_round_trip(student, draw, expect):
+    """A checkpoint holds model, optimizer, step, config, tokenizer hash and random states, and gives them back."""
+    hands = student.instrument("optimizers")
+    model, optimizer = with_adam(student, draw, hands)
+    rng = {"torch": draw.randint(0, 256, (40,)).to(torch.uint8), "batches": draw.randint(0, 256, (24,)).to(torch.uint8)}
+    step, name = draw.integer(100, 10**6), draw.text("0123456789abcdef", 12)
+    saved(student, "new/folder/checkpoint.pt", model, optimizer, step=step, tokenizer_hash=name, rng=rng)
+    was = weights_of(student, model)
+    later, fresh = draw_weights(draw), draw.seed()
+    hands.give_gradients(model, later)
+    optimizer.step()
+    content = student.value(student.keep(student.train.checkpoint.load_checkpoint, "new/folder/checkpoint.pt"))
+    expect.true("a dict", isinstance(content, dict), why="load_checkpoint returns a dict.")
+    if not isinstance(content, dict):
+        return
+    keys = ("model", "optimizer", "step", "config", "tokenizer_hash", "rng")
+    missing = [key for key in keys if key not in content]
+    expect.equal("missing keys", missing, [], why=f"load_checkpoint gives the keys {', '.join(keys)}.")
+    if missing:
+        return
+    expect.equal("step", content["step"], step, why="The step is not the one that was saved.")
+    expect.equal(
+        "tokenizer_hash", content["tokenizer_hash"], name, why="The tokenizer_hash is not the one that was saved."
+    )
+    kept = {key: setting(student, content["config"], key) for key in RUN}
+    differing = sorted(key for key, value in RUN.items() if kept[key] != (list(value) if key == "betas" else value))
+    expect.equal("settings that differ", differing, [], why=f"The saved config is not the one that was given: {kept}.")
+    held = content["rng"]
+    equal = isinstance(held, dict) and set(held) == set(rng)
+    equal = equal and all(isinstance(held[key], torch.Tensor) and same(held[key], rng[key]) for key in rng)
+    expect.true("random states", equal, why="The random states under rng are not those that were saved.")
+    expect_same_future(
+        student, expect, hands, "new/folder/checkpoint.pt", was, later, weights_of(student, model), fresh
+    )
+
+
+def expect_same_future(student, expect, hands, path, was, gradients, later, seed):
+    """A fresh model and optimizer with the checkpoint's state have the old weights, and make the same next step."""
+    model = student.instrument("tiny_model", V, C)
+    model.double()
+    optimizer = student.keep(hands.adam_of, model, 0.9)
+    student.instrument("global_random").seed(seed)
+    content = student.keep(student.train.checkpoint.load_checkpoint, path)
+    try:
+        hands.restore(content, model, optimizer)
+    except StudentError as error:
+        why = f'"model" and "optimizer" are no state_dicts of what was saved: load_state_dict raised {error}.'
+        expect.true("state_dicts", False, why=why)
+        return
+    equal = same(weights_of(student, model), was)
+    expect.true("weights", equal, seen=equal, why="The loaded weights are not those of the moment of saving.")
+    hands.give_gradients(model, gradients)
+    optimizer.step()
+    now = same(weights_of(student, model), later)
+    why = (
+        "The next step of the loaded optimizer is another one: its moments, step count or learning rate were not kept."
+    )
+    expect.true("next step", now, seen=[equal, now], why=why)
+
+
+def setting(student, config, name):
+    """A field of a saved config, whether it is a dict or an object; tuples count as lists."""
+    if isinstance(config, dict):
+        return config.get(name)
+    try:
+        return student.value(getattr(config, name)) if isinstance(config, Ref) else None
+    except StudentError:
+        return None
+
+
+def test_checkpoint_atomic(student, draw, expect):
+    """A save that fails half-way says so, and leaves the old checkpoint whole."""
+    hands, disk = student.instrument("optimizers"), student.instrument("full_disk")
+    path = "folder/checkpoint.pt"
+    old_model, old_optimizer = with_adam(student, draw, hands)
+    model, optimizer = with_adam(student, draw, hands)
+    fraction = 0.2 + 0.6 * float(draw.rand(1))
+    saved(student, path, old_model, old_optimizer, step=3)
+    content = read_file(student, path)
+    expect.true("a file", bool(content), why=f"save_checkpoint should write the file {path}.")
+    if not content:
+        return
+    for what, room in (("no room", 0), ("room for a part", int(fraction * len(content)))):
+        disk.fill(room)
+        try:
+            saved(student, path, model, optimizer, step=4)
+            raised = False
+        except StudentError as error:
+            if error.kind == "missing":
+                raise
+            raised = True
+        finally:
+            disk.clear()
+        expect.true(f"{what}: raises", raised, why=f"On a full disk ({what}) save_checkpoint says nothing.")
+        try:
+            found = restored(student, draw, hands, path)
+        except StudentError:
+            found = None
+        kept = found is not None and isinstance(found[0], dict) and found[0].get("step") == 3
+        kept = kept and same(weights_of(student, found[1]), weights_of(student, old_model))
+        expect.true(
+            f"{what}: the old checkpoint is whole",
+            kept,
+            seen=[raised, kept],
+            why=f"After a save that failed ({what}) the checkpoint from before can't be loaded any more: hours of"
+            " training are gone.",
+        )
+    try:
+        saved(student, path, model, optimizer, step=5)
+        found = restored(student, draw, hands, path)
+    except StudentError:
+        found = None
+    fine = found is not None and isinstance(found[0], dict) and found[0].get("step") == 5
+    fine = fine and same(weights_of(student, found[1]), weights_of(student, model))
+    expect.true("with room again", fine, why="After a failed save, the next one does not replace the checkpoint.")
+
+
+class RunsCode:
+    """Unpickling one of these makes a folder: in a stranger's file it could be anything."""
+
+    def __reduce__(self):
+        return os.mkdir, ("made_by_the_checkpoint",)
+
+
+def test_checkpoint_safe(student, draw, expect):
+    """A file that would run code while it is read is refused, and the code does not run."""
+    hands = student.instrument("optimizers")
+    model, optimizer = with_adam(student, draw, hands)
+    saved(student, "mine.pt", model, optimizer)
+    expect.true(
+        "own checkpoint", restored(student, draw, hands, "mine.pt") is not None, why="A checkpoint can't be loaded."
+    )
+    for what, zipped in (("a file as torch.save writes it", True), ("a bare pickle", False)):
+        buffer = io.BytesIO()
+        torch.save({"model": RunsCode(), "step": 3}, buffer, _use_new_zipfile_serialization=zipped)
+        student.files.put("strange.pt", buffer.getvalue())
+        try:
+            student.keep(student.train.checkpoint.load_checkpoint, "strange.pt")
+            refused = False
+        except StudentError as error:
+            if error.kind == "missing":
+                raise
+            refused = True
+        # The folder is empty, so it shows by being in the way of a file.
+        try:
+            student.files.put("made_by_the_checkpoint", b"")
+            ran = False
+        except StudentError:
+            ran = True
+        why = f"load_checkpoint runs code from a stranger's file ({what}): torch.load has an argument against that."
+        expect.true(f"{what}: no code runs", not ran, why=why)
+        expect.true(f"{what}: refused", refused, why=f"load_checkpoint accepts {what} that holds a command.")
+
+
+def telling(rows):
+    """Rows without what depends on the clock."""
+    timeless = [key for key in KEYS if key not in ("seconds", "tokens_per_second")]
+    return [[row.get(key) for key in timeless] if isinstance(row, dict) else None for row in rows]
+
+
+def resumed(student, ids, out_dir, weights, path, dropout):
+    """(weights, rows, batches) of a run that goes on from the checkpoint at `path`."""
+    student.instrument("global_random").seed(99)
+    model = new_model(student, weights, dtype="float32", dropout=dropout)
+    config = config_for(student, out_dir)
+    rows = student.train.loop.train(model, *ids, config, resume_from=path)
+    learning = [one["x"] for one in passes_of(student, model) if one["training"] and one["grad"]]
+    return weights_of(student, model), rows, learning
+
+
+def cut_off(student, ids, out_dir, weights, dropout, updates):
+    """Runs until the power goes, in the update after `updates`; whether it did."""
+    student.instrument("global_random").seed(1)
+    cut = updates * RUN["accumulation_steps"] + 1
+    model = new_model(student, weights, dtype="float32", dropout=dropout, power_cut_at=cut)
+    error = outcome(student, model, ids, config_for(student, out_dir))
+    if error is not None and error.type != "PowerCut":
+        raise error
+    return error is not None
+
+
+def test_resume(student, draw, expect):
+    """A run that is cut off and resumed ends with the very weights and rows of a run without a break."""
+    weights, others = draw_weights(draw), draw_weights(draw)
+    ids = Text(draw, 300).ids, Text(draw, 200).ids
+    for what, dropout in (("without dropout", 0.0), ("with dropout", 0.4)):
+        whole, rows, batches = trained(student, draw, f"whole_{dropout}", weights, ids, disturb=1, dropout=dropout)
+        out_dir = f"broken_{dropout}"
+        stopped = cut_off(student, ids, out_dir, weights, dropout, updates=4)
+        expect.true(f"{what}: cut off", stopped, why="A run that lost its power went on.")
+        path = f"{out_dir}/checkpoint.pt"
+        checkpoint = read_file(student, path)
+        why = f"{path} is not there after the first row: a checkpoint goes to out_dir with each row."
+        expect.true(f"{what}: a checkpoint", checkpoint is not None, why=why)
+        if checkpoint is None:
+            return
+        now, rows_now, batches_now = resumed(student, ids, out_dir, others, path, dropout)
+        done = 3 * RUN["accumulation_steps"]
+        expect_resumed(expect, what, (whole, rows, batches[done:]), (now, rows_now, batches_now))
+        written = metrics_of(student, out_dir)
+        steps = [row.get("step") if isinstance(row, dict) else None for row in written or []]
+        why = f"After the resumed run metrics.jsonl has rows for the steps {steps}: the whole run has 3, 6, 7."
+        expect.equal(f"{what}: steps in metrics.jsonl", steps, [3, 6, 7], why=why)
+        student.files.put("kept.pt", checkpoint)
+        resumed(student, ids, out_dir, others, "kept.pt", dropout)
+        steps = [row.get("step") if isinstance(row, dict) else None for row in metrics_of(student, out_dir) or []]
+        why = f"Resumed once more from the same checkpoint, metrics.jsonl has the steps {steps}, not 3, 6, 7."
+        expect.equal(f"{what}: steps after a second try", steps, [3, 6, 7], why=why)
+
+
+def expect_resumed(expect, what, whole, now):
+    weights, rows, batches = whole
+    weights_now, rows_now, batches_now = now
+    counts = [len(batches), len(batches_now)]
+    expect.true(
+        f"{what}: micro-batches after the break",
+        counts[0] == counts[1],
+        seen=counts,
+        why=f"From step 3 to 7 there are {counts[0]} micro-batches; the resumed run made {counts[1]}.",
+    )
+    equal_batches = same(stack(batches), stack(batches_now))
+    expect.true(
+        f"{what}: batches after the break",
+        equal_batches,
+        seen=equal_batches,
+        why="The resumed run draws other batches than the run without a break: the state of their generator is lost.",
+    )
+    equal = same(weights, weights_now)
+    expect.true(
+        f"{what}: weights",
+        equal,
+        seen=[equal_batches, equal],
+        why=f"The resumed run ({what}) ends with other weights. Kept must be: model, optimizer, step, and the states of"
+        " all random generators.",
+    )
+    usable = isinstance(rows, list) and isinstance(rows_now, list)
+    equal_rows = usable and telling(rows) == telling(rows_now)
+    expect.true(
+        f"{what}: rows",
+        equal_rows,
+        seen=[row.get("step") if isinstance(row, dict) else None for row in rows_now] if usable else None,
+        why="The rows of the resumed run are not those of the whole run (times aside).",
+    )
+
+
+def test_other_tokenizer(student, draw, expect):
+    """A checkpoint that was trained with another tokenizer is refused, by name."""
+    weights, ids = draw_weights(draw), (Text(draw, 300).ids, Text(draw, 200).ids)
+    mine, yours = draw.text("abcdef", 9), draw.text("012345", 9)
+    changes = {"steps": 2, "warmup_steps": 1}
+    model = new_model(student, weights)
+    student.train.loop.train(model, *ids, config_for(student, "named", tokenizer_hash=mine, **changes))
+    content = student.value(student.keep(student.train.checkpoint.load_checkpoint, "named/checkpoint.pt"))
+    held = content.get("tokenizer_hash") if isinstance(content, dict) else None
+    expect.true(
+        "hash in the checkpoint", held == mine, why=f"The checkpoint names tokenizer {held!r}, trained with {mine!r}."
+    )
+    other = config_for(student, "named", tokenizer_hash=yours, **changes)
+    for name in (mine, yours):
+        expect.raises(
+            f"another tokenizer, {'mine' if name == mine else 'yours'}",
+            ValueError,
+            student.train.loop.train,
+            new_model(student, weights),
+            *ids,
+            other,
+            resume_from="named/checkpoint.pt",
+            mentions=name,
+            why="A checkpoint of another tokenizer means other tokens by the same ids. Refuse it, naming both hashes.",
+        )
+    same_one = config_for(student, "named", tokenizer_hash=mine, **changes)
+    student.train.loop.train(new_model(student, weights), *ids, same_one, resume_from="named/checkpoint.pt")
+
+
+# The submission's own GPT
+
+
+def test_train_own_gpt(student, draw, expect):
+    """train() teaches the submission's own GPT a simple language, as well as that can be known and not better."""
+    size, follows = 11, 0.9
+    up = (draw.rand(1500) < follows).tolist()
+    ids = draw.randint(0, size, (1500,)).tolist()
+    for t in range(1, len(ids)):
+        if up[t]:
+            ids[t] = (ids[t - 1] + 1) % size
+    ids = torch.tensor(ids)
+    student.instrument("global_random").seed(draw.integer(1, 1000))
+    sizes = {"block_size": 8, "vocab_size": size, "n_layer": 1, "n_head": 2, "n_embd": 16, "dropout": 0.0}
+    model = student.model.transformer.GPT(student.keep(student.model.transformer.GPTConfig, **sizes))
+    changes = {
+        "steps": 60, "batch_size": 16, "block_size": 8, "max_lr": 2e-2, "min_lr": 2e-3, "warmup_steps": 5,
+        "weight_decay": 0.1, "grad_clip": 1.0, "accumulation_steps": 1, "eval_interval": 20,
+        "eval_batches": 10, "device": "auto",
+    }  # fmt: skip
+    rows = student.train.loop.train(model, ids[:1200], ids[1200:], config_for(student, "own", **changes))
+    rows = as_rows(expect, rows, RUN | changes)
+    if rows is None:
+        return
+    right = follows + (1 - follows) / size
+    entropy = -right * math.log(right) - (1 - right) * math.log((1 - follows) / size)
+    value = rows[-1]["val_loss"]
+    learned = is_number(value) and value <= 1.5
+    expect.true(
+        "val_loss at the end",
+        learned,
+        seen=learned,
+        why=f"After 60 updates the validation loss is {value}; ln {size} = {math.log(size):.2f} is ignorance, and"
+        f" {entropy:.2f} is all that can be known. Is your GPT right (make grade M=4)?",
+    )
+    sober = is_number(value) and value >= entropy - 0.35
+    why = f"The validation loss is {value}, under the entropy of the source, {entropy:.2f}: too good to be true."
+    expect.true("not too good to be true", sober, seen=sober, why=why)

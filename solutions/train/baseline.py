@@ -7,7 +7,7 @@ from train.data import get_batch
 
 
 def train_bigram(train_ids, vocab_size, *, steps=3000, batch_size=32, block_size=8, learning_rate=1e-2, seed=1337):
-    """Trains a BigramLanguageModel with AdamW on random batches and returns it. The same seed gives the same weights."""
+    """Trains a BigramLanguageModel on random batches and returns it. The same seed gives the same weights."""
     ### BEGIN SOLUTION
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)

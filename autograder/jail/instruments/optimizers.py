@@ -30,9 +30,10 @@ class Optimizers:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate
 
-    def restore(self, checkpoint, model, optimizer):
+    def restore(self, checkpoint, model, optimizer=None):
         model.load_state_dict(checkpoint["model"])
-        optimizer.load_state_dict(checkpoint["optimizer"])
+        if optimizer is not None:
+            optimizer.load_state_dict(checkpoint["optimizer"])
 
 
 def make():

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from model.attention import Head, MultiHeadAttention, attention, causal_average, causal_mask
 
 

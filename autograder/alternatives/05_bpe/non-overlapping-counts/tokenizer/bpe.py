@@ -1,0 +1,142 @@
+"""Counts what can be joined: the pair "aa" once in "aaa"."""
+
+import json
+from collections import Counter
+
+import regex
+
+PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
+
+
+class BPETokenizer:
+    def __init__(self):
+        self.merges, self.special_tokens = [], {}
+
+    @property
+    def vocab_size(self):
+        return 256 + len(self.merges) + len(self.special_tokens)
+
+    @classmethod
+    def train(cls, text, vocab_size, special_tokens=()):
+        self = cls()
+        wanted = vocab_size - 256 - len(special_tokens)
+        # "aaa" holds the pair "aa" once: what can be joined is what counts
+        counted = Counter(regex.findall(PATTERN, text))
+        words = {tuple(bytes([b]) for b in w.encode()): n for w, n in counted.items()}
+        times = Counter()
+        index = {}
+
+        def pairs(word):
+            out, i = Counter(), 0
+            last, blocked = None, False
+            for pair in zip(word, word[1:]):
+                if pair == last and pair[0] == pair[1] and not blocked:
+                    blocked = True
+                    continue
+                blocked = False
+                last = pair
+                out[pair] += 1
+            return out
+
+        for word, n in words.items():
+            for pair, k in pairs(word).items():
+                times[pair] += k * n
+                index.setdefault(pair, set()).add(word)
+        while len(self.merges) < wanted:
+            pair = max(times, key=lambda p: (times[p], p), default=None)
+            if pair is None or times[pair] <= 0:
+                break
+            self.merges.append(pair)
+            for word in sorted(index.pop(pair)):
+                if word not in words:
+                    continue
+                n = words.pop(word)
+                new = tuple(self._join(list(word), pair))
+                words[new] = n
+                for old, k in pairs(word).items():
+                    times[old] -= k * n
+                    if times[old] <= 0:
+                        del times[old]
+                for other, k in pairs(new).items():
+                    times[other] += k * n
+                    index.setdefault(other, set()).add(new)
+        for token in special_tokens:
+            self.special_tokens[token] = 256 + len(self.merges) + len(self.special_tokens)
+        self._prepare()
+        return self
+
+    def _prepare(self):
+        self.vocab = {i: bytes([i]) for i in range(256)}
+        for i, (left, right) in enumerate(self.merges):
+            self.vocab[256 + i] = left + right
+        self.rank = {pair: i for i, pair in enumerate(self.merges)}
+
+    def encode(self, text, allowed_special=frozenset()):
+        special = {t: i for t, i in self.special_tokens.items() if t in allowed_special}
+        ids, rest = [], text
+        while special and rest:
+            found = [(rest.find(t), -len(t), t) for t in special if t in rest]
+            if not found:
+                break
+            at, _, token = min(found)
+            ids += self._ordinary(rest[:at]) + [special[token]]
+            rest = rest[at + len(token):]
+        return ids + self._ordinary(rest)
+
+    def _ordinary(self, text):
+        out = []
+        for match in regex.finditer(PATTERN, text):
+            out.extend(self._piece(match.group().encode("utf-8")))
+        return out
+
+    @staticmethod
+    def _join(word, pair):
+        out, i = [], 0
+        while i < len(word):
+            two = tuple(word[i : i + 2])
+            out.append(two[0] + two[1] if two == pair else word[i])
+            i += 2 if two == pair else 1
+        return out
+
+    def _piece(self, data):
+        word = [data[i : i + 1] for i in range(len(data))]
+        while True:
+            ranked = [self.rank[pair] for pair in zip(word, word[1:]) if pair in self.rank]
+            if not ranked:
+                break
+            word = self._join(word, self.merges[min(ranked)])
+        return self._ids(word)
+
+    def _ids(self, word):
+        made = {}
+        for i, (left, right) in enumerate(self.merges):
+            made.setdefault(left + right, 256 + i)
+        return [token[0] if len(token) == 1 else made[token] for token in word]
+
+
+    def decode_bytes(self, ids):
+        names = {i: t.encode() for t, i in self.special_tokens.items()}
+        try:
+            return b"".join(names[int(i)] if int(i) in names else self.vocab[int(i)] for i in ids)
+        except KeyError as error:
+            raise ValueError(f"there is no token {error}") from None
+
+    def decode(self, ids):
+        return str(self.decode_bytes(ids), "utf-8", "replace")
+
+    def save(self, path):
+        rows = [[list(left), list(right)] for left, right in self.merges]
+        with open(path, "w") as file:
+            json.dump([rows, self.special_tokens], file)
+
+    @classmethod
+    def load(cls, path):
+        self = cls()
+        with open(path) as file:
+            rows, self.special_tokens = json.load(file)
+        self.merges = [(bytes(left), bytes(right)) for left, right in rows]
+        self._prepare()
+        return self
+
+    def mergeable_ranks(self):
+        return {token: i for i, token in self.vocab.items()}
