@@ -65,7 +65,10 @@ class Student:
     # the life of a worker
 
     def begin(self, *, seed: int, seconds: float, names: Iterable[str] = (), not_allowed: Iterable[str] = ()) -> None:
-        """Starts an item: a living worker, its clock, its seed, its forbidden names, and the names it needs."""
+        """Starts an item: a living worker, its clock and seed, the names it needs, then the names it forbids.
+
+        In this order: a module that is imported while a name is forbidden would keep the stand-in for good.
+        """
         if self._twin is not None:
             self._twin.close()
             self._twin = None
@@ -73,13 +76,14 @@ class Student:
         self._item = seed, list(not_allowed)
         self._ensure_worker(seconds)
         self._resolve(list(names))
+        self._request("forbid", self._item[1])
 
     def _ensure_worker(self, seconds: float) -> None:
         if self._worker is None or not self._worker.alive:
             self._worker = self._open_worker()
         self._worker.start_item(seconds)
         self._deadline = time.monotonic() + seconds
-        self._request("begin", *self._item)
+        self._request("begin", self._item[0])
 
     def _resolve(self, names: list[str]) -> None:
         """Imports the modules of `names`. One whose import killed a worker is not tried again."""
@@ -110,6 +114,7 @@ class Student:
             self._twin = Student(self._open_twin)
             self._twin._item = self._item
             self._twin._ensure_worker(max(0.0, self._deadline - time.monotonic()))
+            self._twin._request("forbid", self._item[1])
         return self._twin
 
     # requests

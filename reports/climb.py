@@ -57,7 +57,7 @@ RUNGS = [
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What a trained rung gave. Losses in nats per character, over 200 random batches of the split."""
+    """What a trained rung gave. Losses in nats per character, estimated on random batches of each split."""
 
     key: str
     val_loss: float
@@ -93,7 +93,7 @@ def climb(code: Path, corpus: Corpus, out: Path, *, rungs: list[Rung] = RUNGS, c
     with progress_bars(console) as progress:
         for rung in rungs:
             key = key_of(rung, digest(sources), corpus)
-            bar = progress.add_task(rung.name, total=rung.steps)
+            bar = progress.add_task(rung.name, total=rung.steps, note="")
             if rung.name in done and done[rung.name].key == key:
                 progress.update(bar, completed=rung.steps, note=f"val {done[rung.name].val_loss:.4f} (kept)")
                 continue
@@ -216,7 +216,6 @@ def progress_bars(console: Console) -> Progress:
 
 def shower(progress: Progress, bar) -> Callable[[dict], None]:
     """What to do with a message of the child: move its bar."""
-    progress.update(bar, note="")
 
     def show(message: dict) -> None:
         if "step" in message:

@@ -582,7 +582,7 @@ def progress(loss, ceiling, start, table, val):
     moved = (table - start).abs().max().item()
     size = next(word for bound, word in ((1e-6, "nothing"), (0.3, "little"), (math.inf, "much")) if moved <= bound)
     direction = "worse" if loss > before + 0.3 else "better" if loss < before - 0.1 else "as before"
-    return [f"moved {size}", direction]
+    return [f"moved {size}", direction, "near" if loss < ceiling + 0.25 else "far"]
 
 
 def test_train_bigram(student, draw, expect):
@@ -614,6 +614,11 @@ def test_train_bigram(student, draw, expect):
     best = counted_loss(window, size)
     why = f"On a text of one window training should end at its counted pairs, loss {best:.3f}, but it is at {fit:.3f}."
     expect.true("it ends at the counts", fit <= best + 0.04, why=why, seen=fit <= best + 0.04)
+    touched = [parts_touched(trained, seed + i, size) for i in range(4)]
+    missed = sorted({0, 1, 2} - touched[0])
+    why = "Of a text with three parts, training never saw a window of some; every window should have its chance."
+    seen = [bool(missed), len(set.union(*touched)) > 1]
+    expect.true("it sees the whole text", not missed, why=why, seen=seen)
     short = trained(train, steps=20)
     new_model(student, size + 1)  # uses up some of the process's randomness, which a seeded run must not notice
     repeats = torch.equal(trained(train, steps=20), short)
@@ -629,6 +634,16 @@ def test_train_bigram(student, draw, expect):
     early = bigram_loss(short, val)
     why = "20 steps give as good a model as 500: the number of steps is ignored."
     expect.true("more steps, lower loss", early > loss + 0.02, why=why, seen=early > loss + 0.02)
+
+
+def parts_touched(trained, seed, size):
+    """Which thirds of a text, each in characters of its own, a run moves the logits of."""
+    third = size // 3
+    ids = torch.cat([part * third + torch.arange(600) % third for part in range(3)])
+    options = {"batch_size": 1, "block_size": 8, "seed": seed}
+    start, end = trained(ids, steps=1, **options | {"learning_rate": 1e-12}), trained(ids, steps=100, **options)
+    moved = (end - start).abs().reshape(3, -1).amax(-1)
+    return {part for part in range(3) if moved[part] > 0.3}
 
 
 def counted_loss(ids, size):

@@ -524,7 +524,7 @@ def judged_losses(model, idx, targets):
 
 
 def memorable_batch(draw, vocab_size, length):
-    """(4, length) tokens and targets that can be learned by heart, with every token of the vocabulary among the targets.
+    """Tokens and targets (4, length) that can be learned by heart; every token of the vocabulary is a target.
 
     No two rows begin with the same token, so every context is unique.
     """

@@ -851,7 +851,7 @@ def slip_of(run, updates, rates, weights):
     used = rates[:-1]
     slips = {
         "rate of the next step": (rates[1:], {}),
-        "rate of the step before": (rates[:1] + used[:-1], {}),
+        "rate of the step before": ([run.options["max_lr"], *used[:-1]], {}),
         "always max_lr": ([run.options["max_lr"]] * len(used), {}),
         "always min_lr": ([run.options["min_lr"]] * len(used), {}),
         "no clipping": (used, {"grad_clip": None}),

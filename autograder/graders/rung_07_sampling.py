@@ -371,6 +371,8 @@ def test_filters_untouched(student, draw, expect):
             out = function(here, *there)
             label = f"{what}, {str(dtype).removeprefix('torch.')}"
             expect.tensor(label, out, shape=logits.shape, dtype=dtype, finite=False, why="Same shape, same dtype.")
+            idle = same_tensor(out, logits)
+            expect.true(f"{label}: does something", not idle, why=f"{what} returned its input as it was.", seen=idle)
             same = same_tensor(student.value(here), logits)
             why = f"{what} wrote into the logits that it was given; the caller may need them again."
             expect.true(f"{label}: input afterwards", same, why=why, seen=same)

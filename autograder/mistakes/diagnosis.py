@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from autograder.course import Milestone
+from autograder.course import GRADERS, Milestone, milestones
 from autograder.mistakes import catalogue
 from autograder.mistakes.catalogue import Mistake
 from autograder.student import StudentError
@@ -65,11 +65,14 @@ def path_for(milestone: Milestone) -> Path:
 
 
 def key_for(milestone: Milestone, reference: dict[str, bytes]) -> str:
-    """Changes when the catalogue, the rung's grader or the reference does."""
+    """Changes when the catalogue, the rung's grader, what graders share, or the reference up to this rung does."""
     total = hashlib.sha256()
     path = catalogue.path_for(milestone)
+    shared = [helper for helper in sorted(GRADERS.glob("*.py")) if not helper.name.startswith("rung_")]
     parts = [path.read_bytes() if path.exists() else b"", milestone.grader.read_bytes()]
-    parts += [name.encode() + b"\0" + reference[name] for name in sorted(reference) if name.endswith(".py")]
+    parts += [helper.read_bytes() for helper in shared]
+    files = {file for rung in milestones() if rung.number <= milestone.number for file in rung.manifest.files}
+    parts += [name.encode() + b"\0" + reference[name] for name in sorted(files & reference.keys())]
     for part in parts:
         total.update(len(part).to_bytes(8, "big") + part)
     return total.hexdigest()

@@ -101,7 +101,7 @@ def test_a_forged_answer_is_a_verdict(submit, code, verdict):
 
 
 def test_an_answer_prepared_before_the_question_belongs_to_no_question(submit):
-    body = msgspec.msgpack.encode([2, True, 99])
+    body = msgspec.msgpack.encode([3, True, 99])
     student = submit(f"import os\ndef lie():\n    os.write(3, {struct.pack('>Q', len(body)) + body!r})\n    return 1")
     student.model.own.lie()  # the forged frame has this question's number, so it is taken for the answer
     with pytest.raises(BadReply):

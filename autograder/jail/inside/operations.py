@@ -97,12 +97,12 @@ class Desk:
         with mode if mode is not None else contextlib.nullcontext():
             return function(*self.local(args), **self.local(kwargs))
 
-    def do_begin(self, seed, names):
-        """Starts an item: the global generators from its seed, its forbidden names in place."""
+    def do_begin(self, seed):
+        """Starts an item: the global generators from its seed, nothing forbidden yet."""
         random.seed(seed)
         numpy.random.seed(seed % 2**32)
         torch.manual_seed(seed)
-        self.forbidden.forbid(names)
+        self.forbidden.allow_all()
 
     def do_hold(self, target):
         return self.keep(self.find(target))

@@ -1,8 +1,8 @@
 """A device that works behind one's back, and the clock on its wall.
 
 A step takes its launch time at once and queues its work; the work's time passes when somebody waits for it. So the same
-total is measured with one wait at the end and with a wait after each step. It holds no expected value: all times are inputs
-of the check.
+total is measured with one wait at the end and with a wait after each step. It holds no expected value: all times are
+inputs of the check.
 """
 
 

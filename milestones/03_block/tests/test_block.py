@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from model.block import Block, FeedForward, LayerNorm
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from model.transformer import GPT, GPTConfig
 
 SMALL = GPTConfig(block_size=9, vocab_size=13, n_layer=2, n_head=3, n_embd=15, dropout=0.0)

@@ -3,8 +3,9 @@
 import math
 
 import torch
-from model.attention import MultiHeadAttention
 from torch import nn
+
+from model.attention import MultiHeadAttention
 
 
 class LayerNorm(nn.Module):

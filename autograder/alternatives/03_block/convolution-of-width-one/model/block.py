@@ -2,8 +2,9 @@
 
 import torch
 import torch.nn.functional as F
-from model.attention import MultiHeadAttention
 from torch import nn
+
+from model.attention import MultiHeadAttention
 
 
 class Dropout(nn.Module):

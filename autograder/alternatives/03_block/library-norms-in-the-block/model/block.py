@@ -1,8 +1,9 @@
 """LayerNorm is written by hand, as asked, but the block itself uses nn.LayerNorm."""
 
 import torch
-from model.attention import MultiHeadAttention
 from torch import nn
+
+from model.attention import MultiHeadAttention
 
 
 class LayerNorm(nn.Module):

@@ -1,8 +1,9 @@
 """FeedForward is one nn.Sequential; mean and variance come from var_mean, scale and shift from addcmul."""
 
 import torch
-from model.attention import MultiHeadAttention
 from torch import nn
+
+from model.attention import MultiHeadAttention
 
 
 class LayerNorm(nn.Module):

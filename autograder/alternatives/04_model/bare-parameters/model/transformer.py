@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import torch
-from model.block import Block, LayerNorm
 from torch import nn
+
+from model.block import Block, LayerNorm
 
 
 @dataclass(frozen=True)

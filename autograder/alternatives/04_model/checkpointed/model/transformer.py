@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from model.block import Block, LayerNorm
 from torch import nn
 from torch.utils.checkpoint import checkpoint
+
+from model.block import Block, LayerNorm
 
 
 @dataclass(frozen=True, kw_only=True)

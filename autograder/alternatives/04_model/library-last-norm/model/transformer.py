@@ -4,8 +4,9 @@ import functools
 from dataclasses import dataclass
 
 import torch
-from model.block import Block
 from torch import nn
+
+from model.block import Block
 
 
 @dataclass(frozen=True)

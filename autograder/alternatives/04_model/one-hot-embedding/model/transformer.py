@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from model.block import Block, LayerNorm
 from torch import nn
+
+from model.block import Block, LayerNorm
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class BPETokenizer:
                 count[pair] += times[n]
                 index.setdefault(pair, set()).add(n)
         while len(self.merges) < wanted and count:
-            pair = max(count, key=lambda p: (count[p], [-b for b in p[0]], [-b for b in p[1]]))
+            pair = min(count, key=lambda p: (-count[p], p))
             self.merges.append(pair)
             for n in sorted(index.pop(pair)):
                 for old in zip(words[n], words[n][1:]):

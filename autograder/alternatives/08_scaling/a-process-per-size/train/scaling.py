@@ -1,5 +1,6 @@
-"""Each size is trained in a process of its own, so that its peak memory is its own; residual bootstrap; a named tuple."""
+"""Each size is trained in a process of its own, so its peak memory is its own; residual bootstrap."""
 
+import itertools
 import json
 import math
 import multiprocessing
@@ -81,7 +82,7 @@ def work(size, train_ids, val_ids, config):
     seconds = time.perf_counter() - began
     tokens = config.steps * config.batch_size * config.block_size * config.accumulation_steps
     ids = write_on(model, int(train_ids[0]), 100)
-    pairs = Counter(zip(ids[:-1], ids[1:], strict=True))
+    pairs = Counter(itertools.pairwise(ids))
     fours = Counter(tuple(ids[i : i + 4]) for i in range(97))
     return {
         "config": asdict(size),

@@ -1,5 +1,6 @@
 """Counts by building the model where tensors have no data; intervals from a bootstrap over the points."""
 
+import itertools
 import json
 import os
 import resource
@@ -62,7 +63,7 @@ def fit_power_law(x, y):
 
 
 def _quality(ids):
-    pairs = list(zip(ids, ids[1:], strict=False))
+    pairs = list(itertools.pairwise(ids))
     fours = list(zip(ids, ids[1:], ids[2:], ids[3:], strict=False))
     return {"distinct_2": len(set(pairs)) / len(pairs), "repetition": (len(fours) - len(set(fours))) / len(fours)}
 

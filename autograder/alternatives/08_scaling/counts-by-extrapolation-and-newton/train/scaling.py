@@ -28,9 +28,7 @@ def count_parameters(config):
 
 
 def flops_per_token(config):
-    return 6 * (
-        count_parameters(config) + config.n_embd * config.block_size * (2 * config.n_layer - 1)
-    )
+    return 6 * (count_parameters(config) + config.n_embd * config.block_size * (2 * config.n_layer - 1))
 
 
 class Stopwatch:

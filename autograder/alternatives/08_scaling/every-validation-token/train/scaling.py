@@ -101,7 +101,7 @@ def different(ids, n):
 
 def run_scaling_study(configs, train_ids, val_ids, config, out_dir):
     out_dir = Path(out_dir)
-    names = "steps batch_size block_size accumulation_steps seed".split()
+    names = ["steps", "batch_size", "block_size", "accumulation_steps", "seed"]
     study = Study({name: getattr(config, name) for name in names})
     study.shared |= {"train_tokens": train_ids.shape[0], "val_tokens": val_ids.shape[0]}
     for size in configs:

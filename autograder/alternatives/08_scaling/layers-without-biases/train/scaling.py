@@ -2,7 +2,6 @@
 
 import json
 import math
-import resource
 import time
 from dataclasses import asdict, replace
 from pathlib import Path

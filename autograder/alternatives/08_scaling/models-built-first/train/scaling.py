@@ -20,7 +20,17 @@ def count_parameters(config):
 
     C, L = config.n_embd, config.n_layer
     shapes = [(config.vocab_size, C), (config.block_size, C), (2, C)]
-    shapes += [(L, C, 3 * C), (L, 3 * C), (L, C, C), (L, C), (L, C, 4 * C), (L, 4 * C), (L, 4 * C, C), (L, C), (L, 4, C)]
+    shapes += [
+        (L, C, 3 * C),
+        (L, 3 * C),
+        (L, C, C),
+        (L, C),
+        (L, C, 4 * C),
+        (L, 4 * C),
+        (L, 4 * C, C),
+        (L, C),
+        (L, 4, C),
+    ]
     return sum(map(prod, shapes))
 
 

@@ -1,5 +1,6 @@
-"""The fit in float32 as a record with attributes, its interval from t times a bootstrap's standard error; greedy text."""
+"""The fit in float32 as a record with attributes; its interval: t times a bootstrap's error; greedy text."""
 
+import itertools
 import json
 import resource
 import time
@@ -77,7 +78,7 @@ def run_scaling_study(configs, train_ids, val_ids, config, out_dir):
         curve = train(model, train_ids, val_ids, type(config)(**settings))
         loss = estimate_loss(model, val_ids, batches=config.eval_batches, seed=config.seed + 1, **options)
         text = generate(model, train_ids[:10].view(1, 10), 100, temperature=0)[0, 10:].tolist()
-        two = {(a, b) for a, b in zip(text, text[1:], strict=False)}
+        two = {(a, b) for a, b in itertools.pairwise(text)}
         four = {tuple(text[i : i + 4]) for i in range(97)}
         optimizer, batch = make_optimizer(model, learning_rate=1e-5), get_batch(train_ids, **options)
         sizes.append(
