@@ -7,6 +7,7 @@ fixtures (`student`, `draw`, `expect`) are set by the caller. This process never
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ class Bench:
         self._job = job
         self._functions: dict[tuple[str, str], pytest.Item] = {}
         self._error: BaseException | None = None
-        self._inputs: tuple[Student, Draw, Expect] | None = None
+        self._inputs: tuple[Student, Draw, Expect]
 
     def run(self, grader: Path, function: str, student: Student, draw: Draw, expect: Expect) -> BaseException | None:
         """Runs one test function; the exception that ended it, or None."""
@@ -58,8 +59,8 @@ class Bench:
         """Keeps the exception itself; pytest's formatted traceback, the slow part, is never made."""
         if call.excinfo is not None:
             self._error = call.excinfo.value
-        outcome = "passed" if call.excinfo is None else "failed"
-        return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when)
+        status: Literal["passed", "failed"] = "passed" if call.excinfo is None else "failed"
+        return pytest.TestReport(item.nodeid, item.location, {}, status, None, call.when)
 
     def pytest_collectreport(self, report):
         if report.failed:

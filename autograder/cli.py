@@ -226,7 +226,7 @@ def check_course(
     """Grade the grader: stubs, solutions, alternatives and mistakes of each rung."""
     from autograder import check_course, grading
 
-    problems = []
+    problems: list[check_course.Problem] = []
     for rung in chosen(milestone):
         problems += check_course.static_problems(rung)
         problems += check_course.check(

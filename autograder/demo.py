@@ -47,7 +47,7 @@ def fill_in(rung: Milestone, work: Path) -> None:
 
 def table(report: Report) -> str:
     rows = [
-        (milestone.id, milestone.title, f"{milestone.points}/{milestone.max_points}", f"{milestone.seconds:.1f}")
+        (str(milestone.id), milestone.title, f"{milestone.points}/{milestone.max_points}", f"{milestone.seconds:.1f}")
         for milestone in report.milestones
     ]
     rows.append(

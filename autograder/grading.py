@@ -16,7 +16,7 @@ from autograder.jail.inside.faults import NotAllowed
 from autograder.jail.template import JailError, Template
 from autograder.jail.worker import Worker, WorkerLost
 from autograder.mistakes.diagnosis import Diagnosis, Evidence
-from autograder.report import ItemResult, MilestoneResult, Report, SubmissionInfo
+from autograder.report import ItemResult, MilestoneResult, Report, Status, SubmissionInfo
 from autograder.student import Student, StudentError
 from autograder.submission import Submission
 
@@ -104,7 +104,7 @@ class Grader:
                 results[item.id] = self._item(milestone, item, student, seed, results, evidence)
         finally:
             student.close()
-        statuses = {name: result.status for name, result in results.items()}
+        statuses: dict[str, str] = {name: result.status for name, result in results.items()}
         for name, mistake in self._diagnosis.name(milestone, statuses, evidence).items():
             _explain(results[name], mistake, milestone)
         return MilestoneResult(
@@ -143,7 +143,7 @@ class Grader:
         error = self._run(milestone, item, student, fresh, Expect(recording=False))
         if error is not None:
             result.points = 0
-            result.status, result.message = verdict(error, item, student)
+            result.status, result.message = verdict(error, item)
             result.hint = item.hint
             if result.status == "failed" or (result.status == "crashed" and isinstance(error, StudentError)):
                 evidence[item.id] = self._evidence(milestone, item, student)
@@ -164,7 +164,7 @@ class Grader:
         return Evidence.of(expect.record, error)
 
 
-def verdict(error: BaseException, item: Item, student: Student) -> tuple[str, str]:
+def verdict(error: BaseException, item: Item) -> tuple[Status, str]:
     """The status and message for the exception that ended an item. Raises it on where the harness is at fault."""
     if isinstance(error, (JailError, KeyboardInterrupt)):
         raise error
@@ -182,7 +182,7 @@ def verdict(error: BaseException, item: Item, student: Student) -> tuple[str, st
     )
 
 
-def _student_verdict(error: StudentError, item: Item) -> tuple[str, str]:
+def _student_verdict(error: StudentError, item: Item) -> tuple[Status, str]:
     place = error.place() or (_file_of(item) if item.names else "")
     if error.type == NotAllowed.__name__:
         return "failed", f"{place}: {error.message}."

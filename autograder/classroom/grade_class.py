@@ -70,7 +70,7 @@ def _share_out(waiting: list[HandedIn], out: Path, numbers: list[int], jail: str
     context = multiprocessing.get_context("spawn")  # a grader process never forks from one that has torch
     queue = list(reversed(waiting))
     attempts: dict[str, int] = {}
-    busy: dict[multiprocessing.connection.Connection, HandedIn | None] = {}
+    busy: dict[multiprocessing.connection.Connection, HandedIn] = {}
     processes = []
 
     def start() -> None:
@@ -79,7 +79,6 @@ def _share_out(waiting: list[HandedIn], out: Path, numbers: list[int], jail: str
         process.start()
         theirs.close()
         processes.append(process)
-        busy[ours] = None
         feed(ours)
 
     def feed(connection) -> None:
@@ -88,12 +87,13 @@ def _share_out(waiting: list[HandedIn], out: Path, numbers: list[int], jail: str
             connection.send(busy[connection])
         else:
             connection.close()
-            del busy[connection]
+            busy.pop(connection, None)
 
     for _ in range(min(os.cpu_count() or 1, len(waiting))):
         start()
     while busy:
-        for connection in multiprocessing.connection.wait(list(busy)):
+        ready = multiprocessing.connection.wait(list(busy))
+        for connection in [there for there in busy if there in ready]:
             one = busy[connection]
             try:
                 connection.recv()

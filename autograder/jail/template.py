@@ -63,7 +63,10 @@ def _namespaces() -> list[str]:
 
 def _package_paths() -> list[Path]:
     """Where the allowlisted packages lie; what is not installed is left out."""
-    site = Path(importlib.util.find_spec("torch").origin).parent.parent
+    torch = importlib.util.find_spec("torch")
+    if torch is None or torch.origin is None:
+        raise JailError("torch is not installed here: make setup")
+    site = Path(torch.origin).parent.parent
     paths = (path for name in PACKAGES for path in (site / name, site / f"{name}.py"))
     return [path for path in paths if path.exists()]
 

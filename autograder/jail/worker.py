@@ -6,6 +6,7 @@ import shutil
 import socket
 import tempfile
 import time
+from typing import Literal
 
 from autograder.jail.inside import wire
 from autograder.jail.template import Limits, Template
@@ -18,7 +19,7 @@ START_SECONDS = 30.0
 class WorkerLost(Exception):
     """The worker is gone; the message says how it ended. What it printed last is in `output`."""
 
-    status = "crashed"
+    status: Literal["crashed", "timeout"] = "crashed"
 
     def __init__(self, message: str, output: str = ""):
         super().__init__(message)
@@ -169,7 +170,7 @@ class Worker:
             if len(self._printed) == before:
                 break
         output = self.printed()
-        raise WorkerDied(_obituary(self.close(), self.memory_mb), output)
+        raise WorkerDied(_obituary(self.close() or 0, self.memory_mb), output)
 
 
 def _obituary(code: int, memory_mb: int) -> str:
