@@ -1,5 +1,7 @@
 """Explains a named mistake: what it is, how it looks in code, and the handout's section about it."""
 
+import difflib
+
 from autograder.course import Milestone
 from autograder.errors import UnusableInput
 from autograder.mistakes import catalogue
@@ -10,9 +12,8 @@ def explain(name: str, milestones: list[Milestone]) -> str:
     known = [(milestone, mistake) for milestone in milestones for mistake in catalogue.mistakes(milestone)]
     found = [(milestone, mistake) for milestone, mistake in known if name in (mistake.slug, mistake.family)]
     if not found:
-        words = set(name.split("-"))
-        close = sorted({m.name for _, m in known if words & set(m.name.split("-"))})
-        raise UnusableInput(f"no mistake is called {name!r}" + (f"; close: {', '.join(close[:8])}" if close else ""))
+        close = difflib.get_close_matches(name, {m.name for _, m in known}, n=5)
+        raise UnusableInput(f"no mistake is called {name!r}" + (f"; close: {', '.join(close)}" if close else ""))
     return "\n\n".join(_text(milestone, mistake) for milestone, mistake in found)
 
 
