@@ -30,6 +30,8 @@ from data.embedded import entropy, parser
 
 CHILD = Path(__file__).with_name("climb_rung.py")
 TOLERANCE = 0.03
+EVAL_TOKENS = 256_000  # the lecture's 200 batches have 51,200, which leaves an uncertainty of 0.01
+SAMPLE_TOKENS = 1000
 NANO_GPT = "nanoGPT"
 NANO_GPT_LOSS = 1.8857
 
@@ -120,7 +122,7 @@ def climb(code: Path, corpus: Corpus, out: Path, *, rungs: list[Rung] = RUNGS, c
 
 def key_of(rung: Rung, code: str, corpus: Corpus) -> str:
     """What the result depends on, as a hash."""
-    parts = [code, corpus.sha256, CHILD.read_text(), json.dumps(asdict(rung), sort_keys=True)]
+    parts = [code, corpus.sha256, CHILD.read_text(), json.dumps([asdict(rung), EVAL_TOKENS, SAMPLE_TOKENS])]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -136,6 +138,8 @@ def train(
         "code": str(code.resolve()),
         "corpus": str(text_file.resolve()),
         "has_newline": "\n" in corpus.text,
+        "eval_tokens": EVAL_TOKENS,
+        "sample_tokens": SAMPLE_TOKENS,
         "out_dir": str((out / "runs" / rung.name.replace(" ", "-")).resolve()),
         "threads": None if rung.name == NANO_GPT else 1,  # the six are too small to be shared among threads
     }

@@ -19,9 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 N_EMBD, N_HEAD, N_LAYER, BLOCK_SIZE, BATCH_SIZE = 32, 4, 3, 8, 32
-EVAL_TOKENS = 256_000  # the lecture's 200 batches have 51,200, which leaves an uncertainty of 0.01
 SEED = 1337
-SAMPLE_CHARACTERS = 1000
 REPORT_EVERY = 100
 
 
@@ -104,25 +102,25 @@ class Channel:
 
 
 @torch.no_grad()
-def estimate(model, ids, batch_size, block_size, seed):
+def estimate(model, ids, batch_size, block_size, tokens):
     """Mean loss in nats per token over random batches, as the lecture and nanoGPT estimate it."""
     from train.data import get_batch
 
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(SEED)
     model.eval()
-    batches = EVAL_TOKENS // (batch_size * block_size)
+    batches = tokens // (batch_size * block_size)
     losses = [model(*get_batch(ids, batch_size, block_size, generator))[1].item() for _ in range(batches)]
     model.train()
     return sum(losses) / len(losses)
 
 
 @torch.no_grad()
-def write(model, block_size, start, seed):
-    """SAMPLE_CHARACTERS ids after the id `start`, each drawn from the softmax of the last position."""
-    generator = torch.Generator().manual_seed(seed)
+def write(model, block_size, start, count):
+    """`count` ids after the id `start`, each drawn from the softmax of the last position."""
+    generator = torch.Generator().manual_seed(SEED)
     ids = torch.tensor([[start]])
     model.eval()
-    for _ in range(SAMPLE_CHARACTERS):
+    for _ in range(count):
         logits, _ = model(ids[:, -block_size:])
         ids = torch.cat([ids, torch.multinomial(logits[:, -1].softmax(dim=-1), 1, generator=generator)], dim=1)
     return ids[0, 1:].tolist()
@@ -223,11 +221,11 @@ def main():
     seconds = time.perf_counter() - start
     first = dataset.tokenizer.encode("\n")[0] if job["has_newline"] else 0
     channel.send(
-        val_loss=estimate(model, dataset.val, batch_size, block_size, SEED),
-        train_loss=estimate(model, dataset.train, batch_size, block_size, SEED),
+        val_loss=estimate(model, dataset.val, batch_size, block_size, job["eval_tokens"]),
+        train_loss=estimate(model, dataset.train, batch_size, block_size, job["eval_tokens"]),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         seconds=seconds,
-        sample=dataset.tokenizer.decode(write(model, block_size, first, SEED)),
+        sample=dataset.tokenizer.decode(write(model, block_size, first, job["sample_tokens"])),
     )
 
 

@@ -200,11 +200,12 @@ def test_tied(student, draw, expect):
     step = 0.3 * draw.randn(V, C)
     listed = student.parameters(model)
     vocabulary = [i for i, parameter in enumerate(listed) if V in parameter["shape"]]
-    expect.equal(
-        "Parameters with a side of length vocab_size",
-        len(vocabulary),
-        1,
-        why="Embedding and head must be one Parameter. Two that start with equal numbers drift apart after one step.",
+    expect.true(
+        "one Parameter has a side of length vocab_size",
+        len(vocabulary) == 1,
+        seen=[listed[i]["shape"] for i in vocabulary],
+        why=f"Embedding and head must be one Parameter, the only one with a side of length vocab_size, but there are"
+        f" {len(vocabulary)}. Two that start with equal numbers drift apart after one step.",
     )
     if len(vocabulary) != 1:
         return
@@ -318,6 +319,8 @@ def test_positions(student, draw, expect):
     shifts = draw.randn(BLOCK_SIZE, C)
     model, weights = loaded_gpt(student, draw)
     call = caller(student, model, pick=0)
+    logits = call([idx])[0]
+    expect.tensor("logits", logits, shape=(B, BLOCK_SIZE, V), dtype=torch.float64)
     shallow, _ = loaded_gpt(student, draw, SIZES | {"n_layer": 1})  # deeper ones can tell some order by the mask alone
     swapped = idx.clone()
     swapped[:, :2] = idx[:, :2].flip(1)
@@ -330,7 +333,6 @@ def test_positions(student, draw, expect):
         seen=bool(ordered),
         why="Swapping the first two tokens leaves the last prediction as it was: the model does not see order.",
     )
-    logits = call([idx])[0]
     rows = []
     for position in range(BLOCK_SIZE):
         shifted = weights["wpe.weight"].clone()
@@ -390,13 +392,12 @@ def test_layers(student, draw, expect):
         expect.true("backward works", False, why=f"loss.backward() raised {error}.")
         return
     listed, gradients = student.parameters(model), student.gradients(model)
-    without = sum(gradient is None for gradient in gradients)
+    without = [p["shape"] for p, gradient in zip(listed, gradients, strict=True) if gradient is None]
     expect.true(
         "every parameter has a gradient",
-        without == 0,
+        not without,
         seen=without,
-        record=False,
-        why=f"{without} of {len(gradients)} parameters receive no gradient from the loss: they are never used, or cut"
+        why=f"{len(without)} of {len(gradients)} parameters receive no gradient from the loss: they are never used, or cut"
         " off from it.",
     )
     shared = [g for p, g in zip(listed, gradients, strict=True) if V in p["shape"]]
@@ -423,6 +424,7 @@ def test_causal(student, draw, expect):
     noise = other_tokens(draw, idx, V)
     model, _ = loaded_gpt(student, draw)
     call = caller(student, model, pick=0)
+    expect.tensor("logits", part(model(idx), 0), shape=(B, T, V), dtype=torch.float64)
     expect_causal(expect, call, idx, noise)
     mixed = idx.clone()
     mixed[0] = noise[0]

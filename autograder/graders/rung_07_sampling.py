@@ -357,6 +357,7 @@ def test_filters_untouched(student, draw, expect):
     """No filter writes into its input, and each keeps shape and dtype."""
     filters = student.sample.filters
     ids = draw.randint(0, 7, (2, 3, 4))
+    idle = []
     for what, function, arguments in [
         ("apply_temperature", filters.apply_temperature, (0.5,)),
         ("apply_temperature at 0", filters.apply_temperature, (0.0,)),
@@ -371,14 +372,16 @@ def test_filters_untouched(student, draw, expect):
             out = function(here, *there)
             label = f"{what}, {str(dtype).removeprefix('torch.')}"
             expect.tensor(label, out, shape=logits.shape, dtype=dtype, finite=False, why="Same shape, same dtype.")
-            idle = same_tensor(out, logits)
-            expect.true(f"{label}: does something", not idle, why=f"{what} returned its input as it was.", seen=idle)
+            idle.append(same_tensor(out, logits))
             same = same_tensor(student.value(here), logits)
             why = f"{what} wrote into the logits that it was given; the caller may need them again."
             expect.true(f"{label}: input afterwards", same, why=why, seen=same)
             if arguments[0] is ids:
                 same = same_tensor(student.value(there[0]), ids)
                 expect.true(f"{label}: ids afterwards", same, why=f"{what} wrote into previous_ids.", seen=same)
+    expect.true(
+        "the filters do something", not all(idle), why="Every filter returned its input as it was.", record=False
+    )
 
 
 def same_tensor(value, expected):
@@ -514,6 +517,16 @@ def with_penalty(tables, penalty, ids_of):
     return next_probabilities
 
 
+def with_rule(tables, rule):
+    """next_probabilities where the seen tokens get `rule(logits)`."""
+
+    def next_probabilities(ids):
+        logits = table_logits(tables, ids[-len(tables) :])
+        return torch.where(seen_in(torch.tensor(ids), len(logits)), rule(logits), logits).softmax(-1)
+
+    return next_probabilities
+
+
 def repeatedly_penalised(tables, penalty):
     """next_probabilities with the penalty once for every occurrence."""
 
@@ -557,10 +570,15 @@ def test_filtered_sampling(student, draw, expect):
 def penalty_candidates(tables, penalty, T):
     """The right distribution after a prompt of T ids first, then what common mistakes give, each with its story."""
     S = len(tables)
+    forgetful = {
+        "They fit a penalty on the tokens of the context only": with_penalty(tables, penalty, lambda ids: ids[-S:])
+    }
     return {
         "": plain(tables, penalty=penalty),
+        **(forgetful if T > S else {}),
         "They fit no penalty at all": plain(tables),
-        "They fit a penalty on the tokens of the context only": with_penalty(tables, penalty, lambda ids: ids[-S:]),
+        "They fit a rule that divides negative logits, too": with_rule(tables, lambda logits: logits / penalty),
+        "They fit a rule that multiplies positive logits, too": with_rule(tables, lambda logits: logits * penalty),
         "They fit a penalty on the prompt only": with_penalty(tables, penalty, lambda ids: ids[:T]),
         "They fit a penalty on the new tokens only": with_penalty(tables, penalty, lambda ids: ids[T:]),
         "They fit a penalty on the last token only": with_penalty(tables, penalty, lambda ids: ids[-1:]),
@@ -579,7 +597,7 @@ def expect_penalty(student, draw, expect, what, block_size, prompt):
     def tells(tables):
         right, *others = known(tables).values()
         distances = [(other - right).abs().sum().item() for other in others]
-        return min(distance for distance in distances if distance > 1e-9)
+        return min(distances)
 
     # With some tables a forgotten token would hardly be drawn anyway: take those that tell most.
     tables = max((random_tables(draw, block_size, V, scale=1.5) for _ in range(10)), key=tells)

@@ -4,8 +4,6 @@ Pearson's chi-square test (Pearson 1900). Cells with a small expected count are 
 to a chi-square variable; its upper tail comes from the regularised incomplete gamma function.
 """
 
-import math
-
 import torch
 
 FALSE_ALARM = 1e-9
@@ -15,8 +13,8 @@ POOL_BELOW = 8.0
 def chi_square_rejects(counts: torch.Tensor, probabilities: torch.Tensor, false_alarm: float = FALSE_ALARM) -> bool:
     """Whether counts (K,) are too far from n * probabilities (K,) to be a sample of it.
 
-    A count where the probability is zero rejects at once. With true probabilities this returns True at most about
-    once in 1 / false_alarm calls.
+    A count where the probability is zero rejects at once, and so do probabilities that are NaN. With true
+    probabilities this returns True at most about once in 1 / false_alarm calls.
     """
     counts = counts.to(torch.float64)
     expected = probabilities.to(torch.float64) * counts.sum()
@@ -34,7 +32,7 @@ def chi_square_rejects(counts: torch.Tensor, probabilities: torch.Tensor, false_
     if degrees < 1:
         return False
     statistic = float(((counts - expected) ** 2 / expected.clamp_min(1e-300)).sum())
-    return upper_tail(statistic, degrees) < false_alarm
+    return not upper_tail(statistic, degrees) >= false_alarm  # so that NaN rejects
 
 
 def upper_tail(statistic: float, degrees: int) -> float:
@@ -43,8 +41,3 @@ def upper_tail(statistic: float, degrees: int) -> float:
         return 1.0
     half = torch.tensor([degrees / 2, statistic / 2], dtype=torch.float64)
     return float(torch.special.gammaincc(half[0], half[1]))
-
-
-def standard_error(probability: float, n: int) -> float:
-    """Of a share estimated from n independent draws."""
-    return math.sqrt(probability * (1 - probability) / n)

@@ -5,7 +5,7 @@ import torch
 
 @torch.no_grad()
 def beam_search(model, idx, max_new_tokens: int, beam_width: int) -> list[tuple[torch.Tensor, float]]:
-    """The beam_width most probable continuations that the search finds, best first (Graves 2012, section 2).
+    """The beam_width most probable continuations found, best first (Sutskever et al. 2014, section 3.2).
 
     At each step every kept sequence is continued by every token, and the beam_width sequences with the highest total
     log-probability are kept, whichever sequence they continue.

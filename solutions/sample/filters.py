@@ -22,7 +22,7 @@ def apply_temperature(logits: torch.Tensor, temperature: float) -> torch.Tensor:
 
 
 def top_k(logits: torch.Tensor, k: int | None) -> torch.Tensor:
-    """Keeps the k largest logits of each row; the others become -inf (Fan et al. 2018, section 5.1).
+    """Keeps the k largest logits of each row; the others become -inf (Fan et al. 2018).
 
     k >= 1. None, or k >= V, keeps all. Where several logits are equal to the k-th largest, keep all of these or as many
     as make k.

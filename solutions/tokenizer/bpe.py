@@ -168,7 +168,8 @@ def _learn(words, counts, wanted):
             for other in pairwise(new):
                 totals[other] += counts[w]
                 where[other].add(w)
-                raised.add(other)
+                if len(tokens) - 1 in other:
+                    raised.add(other)
             words[w] = new
         del totals[pair]
         for other in raised:

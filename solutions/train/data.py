@@ -32,8 +32,8 @@ def get_batch(ids, batch_size, block_size, generator=None):
     """Random windows of ids (N,) and their targets.
 
     Returns x, y: int64 (batch_size, block_size), y[b, t] the id that follows x[b, t] in ids. Every start at which a
-    window and its last target fit, 0 <= start < N - block_size, is equally likely. `generator`: torch.Generator or
-    None. Raises ValueError where not even one window fits.
+    window and its last target fit, 0 <= start < N - block_size, is equally likely, for each row by itself; windows may
+    repeat. `generator`: torch.Generator or None. Raises ValueError where not even one window fits.
     """
     ### BEGIN SOLUTION
     starts = len(ids) - block_size

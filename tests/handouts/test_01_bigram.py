@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from collections import Counter
 
 from autograder.course import find
 from autograder.explain import section
@@ -90,3 +91,21 @@ def test_the_floor_on_the_real_corpus(shakespeare):
     assert rows("floor", "knows how often each letter occurs (unigram)") == [f"{unigram:.4f}"]
     assert rows("floor", "counted bigram table, add-one") == [f"{bigram:.4f}"]
     assert len(set(text.split())) > 25_000
+
+
+def test_the_counts_from_the_real_corpus(shakespeare):
+    text = shakespeare.read_text()
+    cut = len(text) - int(len(text) * 0.1)
+    heard, rest = text[:cut], text[cut:]
+    idea = section(TEXT, "the-idea")
+    for first, second in ("qu", "th"):
+        counts = f"after `{first}` came `{second}`, {heard.count(first + second):,} times out of {heard.count(first):,}"
+        assert counts in " ".join(idea.split())
+    known, words = set(heard.split()), rest.split()
+    why = " ".join(section(TEXT, "why-not-words").split())
+    assert f"{sum(word not in known for word in words):,} of its {len(words):,}" in why
+    new = re.search(r"`([^`]+)` is new", why)[1]
+    assert new in words
+    assert new not in known
+    seen_rarely = [word for word, count in Counter(text.split()).items() if count <= 2]
+    assert len(seen_rarely) > len(set(text.split())) / 2

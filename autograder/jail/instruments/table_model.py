@@ -24,7 +24,9 @@ class TableModel(nn.Module):
         self.config = SimpleNamespace(block_size=block_size, vocab_size=vocab_size)
         self.tables = nn.Parameter(tables)
         self.sharp = sharp
-        self.inner = nn.Sequential(nn.Dropout(0.5), nn.Linear(2, 3))  # its mode counts: dropout sits in submodules
+        self.inner = nn.Sequential(
+            nn.Dropout(0.5), nn.Linear(2, 3)
+        )  # their modes count, too: dropout sits in submodules
         self.calls = 0
         self.columns = 0
 
@@ -37,11 +39,12 @@ class TableModel(nn.Module):
             raise ValueError("the model was called with no token at all")
         self.calls += 1
         self.columns += idx.shape[1]
-        mode = self.inner[0].training + 2 * torch.is_grad_enabled() if len(self.tables) > 1 else 0
+        training = any(module.training for module in self.modules())
+        mode = training + 2 * torch.is_grad_enabled() if len(self.tables) > 1 else 0
         total = self.tables[mode][torch.arange(start, end, device=idx.device), idx].cumsum(dim=1)  # (B, T, V)
         if cache is not None:
             total = total + cache.total
-            cache.length, cache.total = end, total[:, -1:].detach()
+            cache.length, cache.total = end, total[:, -1:].detach().clone()  # the caller may write into its logits
         if self.sharp is None:
             return total, None
         return self.sharp * F.one_hot(total.argmax(dim=-1), total.shape[-1]).to(total.dtype), None

@@ -21,6 +21,13 @@ class PowerCut(BaseException):
     """No `except Exception` stops it, and no Ctrl-C handler."""
 
 
+class Record(list):
+    """One list for a model and for all copies of it: who measures a copy is seen all the same."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+
 class TinyModel(nn.Module):
     def __init__(self, vocab_size, n_embd, dropout, nan_at, power_cut_at, pauses):
         super().__init__()
@@ -31,8 +38,8 @@ class TinyModel(nn.Module):
         self.head.weight = self.table.weight
         self.dropout = nn.Dropout(dropout)
         self.nan_at, self.power_cut_at, self.pauses = nan_at, power_cut_at, pauses
-        self.passes = []  # of each forward pass: what it got, in which mode, and when
-        self.events = []  # "forward" and "backward" in order
+        self.passes = Record()  # of each forward pass: what it got, in which mode, and when
+        self.events = Record()  # "forward" and "backward" in order
         self.training_passes = 0
 
     def forward(self, idx, targets=None):
@@ -43,7 +50,7 @@ class TinyModel(nn.Module):
                 "x": idx.detach().cpu() if idx.device.type != "meta" else None,
                 "y": None if targets is None or targets.device.type == "meta" else targets.detach().cpu(),
                 "device": idx.device.type,
-                "training": self.training,
+                "training": any(module.training for module in self.modules()),
                 "grad": torch.is_grad_enabled(),
                 "time": time.perf_counter(),
             }

@@ -52,6 +52,19 @@ def test_every_window_that_fits_is_drawn():
     assert starts == {0, 1, 2}, "6 ids hold 6 - 3 windows of 3 with a target after each"
 
 
+def test_the_generator_decides_the_batch():
+    first, second, other = (
+        get_batch(torch.arange(500), 4, 8, torch.Generator().manual_seed(seed))[0] for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, second), "two generators with the same seed should draw the same windows"
+    assert not torch.equal(first, other)
+
+
+def test_ids_too_short_for_a_window_are_refused():
+    with pytest.raises(ValueError):
+        get_batch(torch.arange(8), 2, 8)  # 8 ids hold a window of 8, but no target after it
+
+
 def test_the_loss_is_cross_entropy_of_the_logits():
     model = BigramLanguageModel(7)
     idx, targets = torch.randint(7, (3, 5)), torch.randint(7, (3, 5))
@@ -67,6 +80,13 @@ def test_generate_extends_the_prompt():
     out = BigramLanguageModel(7).generate(prompt, 5)
     assert out.shape == (2, 7)
     assert torch.equal(out[:, :2], prompt)
+
+
+def test_mean_loss_counts_each_pair_once():
+    model = BigramLanguageModel(7)
+    ids = torch.tensor([3, 1, 4, 1, 5, 2, 6, 5, 3, 5])
+    expected = model(ids[None, :-1], ids[None, 1:])[1].item()
+    assert math.isclose(mean_loss(model, ids, block_size=4), expected, rel_tol=1e-5), "10 ids: 4 + 4 + 1 pairs"
 
 
 def test_training_on_a_cycle_learns_it():

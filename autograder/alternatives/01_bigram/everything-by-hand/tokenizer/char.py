@@ -22,7 +22,7 @@ class CharTokenizer:
         ids = []
         for where, letter in enumerate(text):
             if letter not in self.letters:
-                raise ValueError("I do not know %r, which is character number %d" % (letter, where))
+                raise ValueError("I do not know " + letter + ", which is character number " + str(where))
             ids.append(self.letters.index(letter))
         return ids
 
@@ -30,6 +30,6 @@ class CharTokenizer:
         text = ""
         for i in ids:
             if i < 0 or i > len(self.letters) - 1:
-                raise ValueError("There is no letter number %d" % i)
+                raise ValueError("There is no letter number " + str(i))
             text += self.letters[i]
         return text

@@ -7,7 +7,7 @@ from tokenizer.char import CharTokenizer
 
 
 def train_val_split(ids, val_fraction=0.1):
-    boundary = int(round(len(ids) - len(ids) * val_fraction))
+    boundary = round(len(ids) - len(ids) * val_fraction)
     return ids[:boundary], ids[boundary:]
 
 

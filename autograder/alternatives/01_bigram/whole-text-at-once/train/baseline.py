@@ -11,7 +11,7 @@ def train_bigram(train_ids, vocab_size, *, steps=3000, batch_size=32, block_size
     model = BigramLanguageModel(vocab_size)
     optimizer = torch.optim.Adam(model.parameters(), learning_rate)
     model.train()
-    for step in range(1, steps + 1):
+    for _ in range(1, steps + 1):
         x, y = get_batch(train_ids, batch_size, block_size)
         loss = model(x, y)[1]
         loss.backward()

@@ -112,7 +112,6 @@ class BPETokenizer:
             made.setdefault(a + b, 256 + i)
         return [token[i][0] if len(token[i]) == 1 else made[token[i]] for i in range(len(token)) if alive[i]]
 
-
     def decode_bytes(self, ids):
         names = {i: t.encode() for t, i in self.special_tokens.items()}
         try:

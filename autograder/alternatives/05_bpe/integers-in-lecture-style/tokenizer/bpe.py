@@ -1,6 +1,5 @@
 """Ids instead of bytes while encoding."""
 
-import json
 from collections import Counter
 
 import regex
@@ -110,7 +109,6 @@ class BPETokenizer:
             out.append(two[0] + two[1] if two == pair else word[i])
             i += 2 if two == pair else 1
         return out
-
 
     def decode_bytes(self, ids):
         names = {i: t.encode() for t, i in self.special_tokens.items()}

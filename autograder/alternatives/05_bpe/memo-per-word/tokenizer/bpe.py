@@ -1,6 +1,5 @@
 """Each different word is encoded once."""
 
-import json
 from collections import Counter
 
 import regex
@@ -100,7 +99,6 @@ class BPETokenizer:
         for i, (left, right) in enumerate(self.merges):
             made.setdefault(left + right, 256 + i)
         return [token[0] if len(token) == 1 else made[token] for token in word]
-
 
     def decode_bytes(self, ids):
         names = {i: t.encode() for t, i in self.special_tokens.items()}

@@ -113,7 +113,6 @@ class BPETokenizer:
             made.setdefault(left + right, 256 + i)
         return [token[0] if len(token) == 1 else made[token] for token in word]
 
-
     def decode_bytes(self, ids):
         names = {i: t.encode() for t, i in self.special_tokens.items()}
         try:

@@ -10,7 +10,9 @@ def step(model, context, past, cache, temperature, top_k, top_p, repetition_pena
     logits = (model(context)[0] if cache is None else model(context, None, cache)[0])[:, -1, :]
     if repetition_penalty != 1:
         logits = filters.repetition_penalty(logits, past, repetition_penalty)
-    logits = filters.top_k(filters.apply_temperature(logits, temperature), top_k)
+    # The model's logits are ours by now: writing into them harms nobody.
+    logits = logits.div_(temperature) if temperature else filters.apply_temperature(logits, 0)
+    logits = filters.top_k(logits, top_k)
     if top_p is not None and top_p < 1:
         logits = filters.top_p(logits, top_p)
     uniform = torch.rand(logits.shape, generator=generator, dtype=torch.float64, device=logits.device)

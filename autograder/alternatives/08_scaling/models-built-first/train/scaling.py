@@ -121,7 +121,7 @@ def run_scaling_study(configs, train_ids, val_ids, config, out_dir):
     study["shared"]["train_tokens"], study["shared"]["val_tokens"] = len(train_ids), len(val_ids)
     (folder / "study.json").write_text(json.dumps(study, indent=1))
     rows = "".join(
-        f"| **{s['parameters']:,}** | {s['flops_per_token']:,} | {s['val_loss']:.3f} | {s['tokens_per_second']:,.0f} |\n"
+        f"| **{s['parameters']:,}** | {s['flops_per_token']:,} | {s['val_loss']:.3f} | {s['tokens_per_second']:.0f} |\n"
         for s in sizes
     )
     head = "| N | FLOPs/token | val | tokens/s |\n|---|---|---|---|\n"
