@@ -9,7 +9,7 @@ import time
 from typing import Literal
 
 from autograder.jail.inside import wire
-from autograder.jail.template import Limits, Template
+from autograder.jail.template import JailError, Limits, Template
 
 MAX_REPLY = 64 << 20
 MAX_OUTPUT = 1 << 20
@@ -65,7 +65,10 @@ class Worker:
         self._selector.register(self._output_fd, selectors.EVENT_READ)
         self.deadline = time.monotonic() + START_SECONDS
         self._send([0, files])
-        self._receive(0)
+        started, reason = self._receive(0)
+        if not started:
+            self.close()
+            raise JailError(f"the jail could not be closed behind a worker: {reason}")
 
     def request(self, operation: str, *arguments):
         """(True, value) or (False, the description of what the student's code raised). Raises WorkerLost."""

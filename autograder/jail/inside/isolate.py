@@ -1,7 +1,7 @@
 """Turns a freshly forked process into a place where untrusted code may run.
 
 `enter` gives the process new mount, network, ipc, uts and pid namespaces, a private /work, /tmp and /dev/shm, no /proc,
-resource limits, an unprivileged user without capabilities, and no way to gain new privileges.
+resource limits, an unprivileged user without capabilities, no way to gain new privileges, and fewer system calls.
 """
 
 import ctypes
@@ -9,6 +9,8 @@ import os
 import resource
 import signal
 import struct
+
+import seccomp
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -56,6 +58,8 @@ def enter(limits: dict, uid: int | None) -> None:
     drop_privileges(uid)
     _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "die with the template")
     set_limits(limits)
+    if seccomp.PROGRAM is not None:
+        seccomp.install(seccomp.PROGRAM)
 
 
 def drop_privileges(uid: int | None) -> None:

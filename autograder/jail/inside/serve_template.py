@@ -7,6 +7,7 @@ pipe for what it prints.
 
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     control = socket.socket(fileno=options["control_fd"])
     workers: dict[int, tuple[int, int]] = {}  # number -> (pid to wait for, pid to kill)
+    multiprocessing.set_start_method("fork")  # newer Pythons start processes with execve, which workers may not
     control.send(b'{"ready": true}')
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 2)
@@ -86,7 +88,11 @@ def become_worker(order, descriptors, options) -> None:
     os.close(OUTPUT_FD)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trusted side, which then ends this process
     if options["isolated"]:
-        isolate.enter(order["limits"], order["uid"])
+        try:
+            isolate.enter(order["limits"], order["uid"])
+        except OSError as error:  # told on the connection: no student code has run, so this much can be believed
+            serve_worker.refuse(CONNECTION_FD, f"{error}")
+            os._exit(1)
     else:
         os.setsid()  # the group is what can be ended together without a pid namespace
         isolate.set_limits(order["limits"] | {"processes": None})

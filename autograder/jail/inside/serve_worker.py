@@ -29,6 +29,11 @@ def serve(connection_fd: int, folder: str) -> None:
             connection.sendall(answer(desk, request, folder))
 
 
+def refuse(connection_fd: int, reason: str) -> None:
+    """Says in place of the first answer why there is no jail to serve in."""
+    os.write(connection_fd, wire.encode([0, False, reason]))
+
+
 def unpack(files: dict[str, bytes], folder: str) -> None:
     for path, data in files.items():
         target = os.path.join(folder, path)
