@@ -4,8 +4,10 @@ pytest collects each file once per process; `Bench.run` then runs one test funct
 fixtures (`student`, `draw`, `expect`) are set by the caller. This process never runs student code.
 """
 
+import contextlib
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +25,26 @@ class BenchError(HarnessFault):
     """The graders themselves could not be collected or run."""
 
 
+class TooMuchToCheck(Exception):
+    """What the student's code returned keeps the check itself busy beyond reason."""
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raises TooMuchToCheck in this thread, the main one, after so many seconds."""
+
+    def ring(*_) -> None:
+        raise TooMuchToCheck(f"checking what your code returned was given up after {seconds:g} s: it returns too much")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 class Bench:
     """The pytest plugin that hands each test function its fixtures and keeps how it ended."""
 
@@ -32,14 +54,17 @@ class Bench:
         self._error: BaseException | None = None
         self._inputs: tuple[Student, Draw, Expect]
 
-    def run(self, grader: Path, function: str, student: Student, draw: Draw, expect: Expect) -> BaseException | None:
-        """Runs one test function; the exception that ended it, or None."""
+    def run(
+        self, grader: Path, function: str, student: Student, draw: Draw, expect: Expect, seconds: float
+    ) -> BaseException | None:
+        """Runs one test function for at most so many seconds; the exception that ended it, or None."""
         item = self._functions.get((grader.name, function))
         if item is None:
             raise BenchError(f"{grader} has no {function}")
         self._inputs, self._error = (student, draw, expect), None
         item._initrequest()  # type: ignore[attr-defined]  # fresh fixtures for a function that may have run before
-        runtestprotocol(item, log=False, nextitem=None)
+        with at_most(seconds):
+            runtestprotocol(item, log=False, nextitem=None)
         return self._error
 
     @pytest.fixture

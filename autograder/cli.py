@@ -222,16 +222,21 @@ def gpt2(
 def check_course(
     milestone: Numbers = None,
     record: Annotated[bool, typer.Option(help="First write down what each catalogued mistake looks like.")] = False,
+    catalogue: Annotated[bool, typer.Option(help="The catalogue only: no mutants, no repeats, no report.")] = False,
 ) -> None:
-    """Grade the grader: stubs, solutions, alternatives and mistakes of each rung."""
-    from autograder import check_course, grading
+    """Grade the grader: stubs, solutions, alternatives, mistakes, mutants, repeats; all rungs together: the report."""
+    from autograder import grading
+    from autograder.audit import report, run
 
-    problems: list[check_course.Problem] = []
-    for rung in chosen(milestone):
-        problems += check_course.static_problems(rung)
-        problems += check_course.check(
-            rung, jail=grading.available_jail(), record=record, progress=lambda text: print(text, file=sys.stderr)
-        )
+    rungs, jail = chosen(milestone), grading.available_jail()
+    problems = run.record(rungs, jail) if record else []
+    audit = run.check(rungs, jail)
+    if audit.rungs and not catalogue:
+        run.try_mutants(audit, jail)
+        run.repeat(audit, jail)
+        if not milestone:
+            report.write(audit)
+    problems += audit.problems
     for problem in problems:
         print(problem)
     print(f"{len(problems)} problems")

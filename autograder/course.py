@@ -24,7 +24,7 @@ class CourseError(HarnessFault):
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """One thing that is graded: test_<id> in the rung's grader."""
+    """One thing that is graded: test_<id> in the rung's grader. `stochastic`: chance or time has a part in it."""
 
     id: Slug
     title: Text
@@ -35,6 +35,7 @@ class Item(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     needs: list[Slug] = []
     seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     not_allowed: list[str] = []
+    stochastic: bool = False
 
     @property
     def function(self) -> str:

@@ -1,7 +1,8 @@
 """States what must hold, in a grader's words, and remembers what was seen so that a mistake can be named.
 
 In a verdict run the first expectation that fails ends the item with `Wrong`. In a diagnosis run nothing is raised: the
-record of labels and values is what a mistake is known by.
+record of labels and values is what a mistake is known by. `strain` keeps how near the item came to its limits: what was
+measured over what is tolerated, at most 1 where all held.
 """
 
 import math
@@ -16,7 +17,7 @@ TOLERANCE = {
     torch.float16: 1e-2,
     torch.bfloat16: 2e-2,
 }
-KEPT_NUMBERS = 48
+KEPT_NUMBERS = 24
 KEPT_LETTERS = 200
 KEPT_DIGITS = 7
 
@@ -29,6 +30,7 @@ class Expect:
     def __init__(self, *, recording: bool):
         self.recording = recording
         self.record: list[list] = []
+        self.strain = 0.0
 
     def tensor(self, what, actual, *, shape=None, dtype=None, finite=True, why="", record=False):
         """`actual` is a tensor of that shape and dtype, without NaN or infinity. `record` keeps its values, too."""
@@ -50,7 +52,8 @@ class Expect:
         dtype = dtype or expected.dtype
         problem = _tensor_problem(actual, tuple(expected.shape), dtype, finite=False)
         if problem is None:
-            problem = _difference(actual, expected, TOLERANCE.get(dtype, 0.0))
+            strain, problem = _difference(actual, expected, TOLERANCE.get(dtype, 0.0))
+            self._strained(strain)
         self._judge(what, problem is None, f"{what}{_glue(problem)}{problem}.", why, _seen(actual, record))
 
     def equal(self, what, actual, expected, *, why="", record=True):
@@ -66,11 +69,15 @@ class Expect:
 
     def below(self, what, number, bound, *, why="", record=True):
         held = _is_number(number) and float(number) <= bound
+        if _is_number(number) and bound > 0:
+            self._strained(float(number) / bound)
         message = f"{what} is {_short(number)}, should be at most {bound:g}."
         self._judge(what, held, message, why, _seen(number, record))
 
     def above(self, what, number, bound, *, why="", record=True):
         held = _is_number(number) and float(number) >= bound
+        if _is_number(number) and bound > 0:
+            self._strained(bound / float(number) if float(number) > 0 else math.inf)
         message = f"{what} is {_short(number)}, should be at least {bound:g}."
         self._judge(what, held, message, why, _seen(number, record))
 
@@ -93,6 +100,9 @@ class Expect:
     def note(self, what, value):
         """Evidence for the diagnosis, never a verdict."""
         self.record.append([what, True, summary(value)])
+
+    def _strained(self, ratio: float) -> None:
+        self.strain = max(self.strain, math.inf if math.isnan(ratio) else ratio)
 
     def _judge(self, what, held, message, why, seen):
         self.record.append([what, held, seen])
@@ -144,21 +154,22 @@ def _first_bad(actual) -> str:
     return f"{actual[tuple(where)].item()} at {where}"
 
 
-def _difference(actual, expected, tolerance) -> str | None:
-    """Where two tensors of one shape and dtype differ most, or None."""
+def _difference(actual, expected, tolerance) -> tuple[float, str | None]:
+    """The largest |a - e| / (tolerance * (1 + |e|)) of two tensors of one shape and dtype; where, if it exceeds 1."""
     if actual.numel() == 0:
-        return None
+        return 0.0, None
     a, e = actual.to(torch.float64), expected.to(torch.float64)
-    same_infinity = a == e
-    excess = torch.where(same_infinity, 0.0, (a - e).abs() - tolerance * (1 + e.abs()))
-    excess = torch.nan_to_num(excess, nan=math.inf)
-    if bool((excess <= 0).all()):
-        return None
-    index = [int(i) for i in torch.unravel_index(excess.argmax(), excess.shape)]
+    equal = a == e  # infinities included
+    ratio = torch.where(equal, 0.0, (a - e).abs() / (tolerance * (1 + e.abs())))
+    ratio = torch.nan_to_num(ratio, nan=math.inf, posinf=math.inf)
+    strain = float(ratio.max())
+    if strain <= 1:
+        return strain, None
+    index = [int(i) for i in torch.unravel_index(ratio.argmax(), ratio.shape)]
     place = f"[{', '.join(map(str, index))}] is" if index else " is"
-    count = int((excess > 0).sum())
-    of = f" ({count} of {excess.numel()} values differ)" if excess.numel() > 1 else ""
-    return f"{place} {a[tuple(index)].item():.6g}, should be {e[tuple(index)].item():.6g}{of}"
+    count = int((ratio > 1).sum())
+    of = f" ({count} of {ratio.numel()} values differ)" if ratio.numel() > 1 else ""
+    return strain, f"{place} {a[tuple(index)].item():.6g}, should be {e[tuple(index)].item():.6g}{of}"
 
 
 def _glue(problem) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from autograder import __version__, report, seeds
-from autograder.bench import Bench, with_bench
+from autograder.bench import Bench, TooMuchToCheck, with_bench
 from autograder.course import Item, Milestone
 from autograder.draw import Draw
 from autograder.expect import Expect, Wrong
@@ -22,6 +22,7 @@ from autograder.submission import Submission
 
 DIAGNOSIS_SEED = 20170612  # the day "Attention is all you need" was published; any constant would do
 HASH_SEEDS = 0, 1
+PATIENCE = 3  # the student's code has the item's seconds; with the checking of what it returned, an item has this many
 
 
 def available_jail() -> str:
@@ -155,7 +156,8 @@ class Grader:
             student.begin(seed=seed, seconds=item.seconds, names=item.names, not_allowed=item.not_allowed)
         except (StudentError, WorkerLost) as error:
             return error
-        return self._bench.run(milestone.grader, item.function, student, Draw(seed), expect)
+        seconds = PATIENCE * item.seconds
+        return self._bench.run(milestone.grader, item.function, student, Draw(seed), expect, seconds)
 
     def _evidence(self, milestone, item: Item, student) -> Evidence:
         """What the failing item sees on the fixed inputs."""
@@ -170,6 +172,8 @@ def verdict(error: BaseException, item: Item) -> tuple[Status, str]:
         raise error
     if isinstance(error, Wrong):
         return "failed", str(error)
+    if isinstance(error, TooMuchToCheck):
+        return "timeout", f"{error}."
     if isinstance(error, WorkerLost):
         printed = f" It printed last: {error.output[-300:]}" if error.output else ""
         what = f" (limit {item.seconds:g} s)" if error.status == "timeout" else ""
@@ -208,7 +212,7 @@ def _explain(result: ItemResult, mistake, milestone: Milestone) -> None:
     if mistake is None:
         result.message += " No known mistake fits."
         return
-    result.mistake = mistake.family or mistake.slug
+    result.mistake = mistake.name
     result.message = f"{mistake.cause} Seen: {result.message}"
     result.hint = mistake.hint
     result.handout = milestone.anchor(mistake.anchor)

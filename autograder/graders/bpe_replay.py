@@ -248,10 +248,12 @@ def _highest_rank(piece: str, ranks: dict[Pair, int]) -> Word:
 
 def _longest_match(piece: str, ranks: dict[Pair, int]) -> Word:
     tokens, data, out = {left + right for left, right in ranks}, piece.encode(), []
-    while data:
-        length = next((n for n in range(len(data), 1, -1) if data[:n] in tokens), 1)
-        out.append(data[:length])
-        data = data[length:]
+    longest, start = max(map(len, tokens), default=1), 0
+    while start < len(data):
+        length = next((n for n in range(longest, 1, -1) if data[start : start + n] in tokens), 1)
+        length = min(length, len(data) - start)
+        out.append(data[start : start + length])
+        start += length
     return tuple(out)
 
 

@@ -20,6 +20,7 @@ from autograder.student import StudentError
 RELATIVE, ABSOLUTE = 1e-5, 1e-7
 MAX_ENDING = 160
 HERE = Path(__file__).parent
+EXPECT = HERE.parent / "expect.py"  # what evidence is made of
 
 
 class Evidence(msgspec.Struct, array_like=True):
@@ -69,7 +70,7 @@ def key_for(milestone: Milestone, reference: dict[str, bytes]) -> str:
     total = hashlib.sha256()
     path = catalogue.path_for(milestone)
     shared = [helper for helper in sorted(GRADERS.glob("*.py")) if not helper.name.startswith("rung_")]
-    parts = [path.read_bytes() if path.exists() else b"", milestone.grader.read_bytes()]
+    parts = [path.read_bytes() if path.exists() else b"", milestone.grader.read_bytes(), EXPECT.read_bytes()]
     parts += [helper.read_bytes() for helper in shared]
     files = {file for rung in milestones() if rung.number <= milestone.number for file in rung.manifest.files}
     parts += [name.encode() + b"\0" + reference[name] for name in sorted(files & reference.keys())]
@@ -87,6 +88,16 @@ class Diagnosis:
     @classmethod
     def load(cls, milestones: list[Milestone]) -> "Diagnosis":
         return cls({milestone.number: _load(milestone) for milestone in milestones})
+
+    def without(self, item: str) -> "Diagnosis":
+        """As if the item did not exist."""
+        rungs = {
+            number: [
+                (mistake, {name: seen for name, seen in records.items() if name != item}) for mistake, records in known
+            ]
+            for number, known in self._rungs.items()
+        }
+        return Diagnosis(rungs)
 
     def name(
         self, milestone: Milestone, statuses: dict[str, str], evidence: dict[str, Evidence]

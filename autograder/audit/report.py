@@ -1,0 +1,212 @@
+"""docs/grader-report.md and .json: how often the grader is wrong, counted."""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+from tabulate import tabulate
+
+from autograder.audit.judge import Trial
+from autograder.audit.mutants import Survivor, survivors
+from autograder.audit.outcomes import Outcome
+from autograder.audit.run import Audit, RungAudit
+from autograder.audit.stability import Flake
+from autograder.course import ROOT
+from autograder.files import write_atomically
+
+MARKDOWN = ROOT / "docs" / "grader-report.md"
+JSON = ROOT / "docs" / "grader-report.json"
+
+
+class Margin(msgspec.Struct, kw_only=True):
+    """How near an item's limit right and wrong submissions came, as measured / tolerated: 1 is the limit.
+
+    `right`: the largest of solution and alternatives. `wrong`: the smallest of those whose measure went over the limit;
+    None where wrong submissions differ in kind (a shape, an exception, an infinite ratio), not by an amount.
+    """
+
+    milestone: int
+    item: str
+    right: float
+    wrong: float | None
+
+
+class Rung(msgspec.Struct, kw_only=True):
+    milestone: int
+    items: int
+    mistakes: int
+    caught: int
+    named: int
+    misnamed: int
+    alternatives: int
+    alternatives_full: int
+    ported: int
+    ported_named: int
+    mutants: int
+    mutants_killed: int
+    reference_seconds: float
+
+
+class GraderReport(msgspec.Struct, kw_only=True):
+    """The whole report; docs/grader-report.json is its JSON form."""
+
+    rungs: list[Rung]
+    total: dict[str, float]
+    margins: list[Margin]
+    survivors: list[Survivor]
+    unclassified: list[str]
+    repeats: int
+    flakes: list[Flake]
+    problems: list[str]
+
+
+def write(audit: Audit) -> None:
+    report = _report(audit)
+    write_atomically(JSON, msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+    write_atomically(MARKDOWN, _markdown(report).encode())
+
+
+def _report(audit: Audit) -> GraderReport:
+    rungs = [_rung(rung) for rung in audit.rungs]
+    known = survivors()
+    living = [
+        (rung.milestone.number, subject.name)
+        for rung in audit.rungs
+        for subject, outcome in rung.mutants
+        if outcome.full
+    ]
+    return GraderReport(
+        rungs=rungs,
+        total=_total(rungs, len(audit.flakes)),
+        margins=[margin for rung in audit.rungs for margin in _margins(rung)],
+        survivors=[known[key] for key in living if key in known],
+        unclassified=[f"milestone {number}: {name}" for number, name in living if (number, name) not in known],
+        repeats=audit.repeats,
+        flakes=audit.flakes,
+        problems=[str(problem) for problem in audit.problems],
+    )
+
+
+def _rung(rung: RungAudit) -> Rung:
+    def count(trials: list[Trial], holds: Callable[[Trial], object]) -> int:
+        return sum(bool(holds(trial)) for trial in trials)
+
+    return Rung(
+        milestone=rung.milestone.number,
+        items=len(rung.milestone.items),
+        mistakes=len(rung.trials),
+        caught=count(rung.trials, lambda one: one.caught),
+        named=count(rung.trials, lambda one: one.named),
+        misnamed=count([*rung.trials, *rung.ported], lambda one: one.misnamed),
+        alternatives=len(rung.alternatives),
+        alternatives_full=sum(outcome.full for _, outcome in rung.alternatives),
+        ported=len(rung.ported),
+        ported_named=count(rung.ported, lambda one: one.named),
+        mutants=len(rung.mutants),
+        mutants_killed=sum(not outcome.full for _, outcome in rung.mutants),
+        reference_seconds=round(rung.solution[1].seconds, 2),
+    )
+
+
+def _total(rungs: list[Rung], flakes: int) -> dict[str, float]:
+    def add(field: str) -> int:
+        return sum(getattr(rung, field) for rung in rungs)
+
+    return {
+        "mistakes": add("mistakes"),
+        "caught_percent": _percent(add("caught"), add("mistakes")),
+        "named_percent": _percent(add("named") + add("ported_named"), add("mistakes") + add("ported")),
+        "misnamed": add("misnamed"),
+        "alternatives": add("alternatives"),
+        "alternatives_full_percent": _percent(add("alternatives_full"), add("alternatives")),
+        "ported": add("ported"),
+        "mutants": add("mutants"),
+        "mutants_killed_percent": _percent(add("mutants_killed"), add("mutants")),
+        "flakes": flakes,
+    }
+
+
+def _percent(part: int, whole: int) -> float:
+    return round(100 * part / whole, 2) if whole else 100.0
+
+
+def _margins(rung: RungAudit) -> Iterable[Margin]:
+    right = _strains([rung.solution[1], *(outcome for _, outcome in rung.alternatives)])
+    wrong = _strains(
+        [*(one.outcome for one in (*rung.trials, *rung.ported)), *(outcome for _, outcome in rung.mutants)]
+    )
+    for item in rung.milestone.items:
+        largest = max(right[item.id], default=0.0)
+        over = [strain for strain in wrong[item.id] if strain > 1]
+        if largest > 0:
+            smallest = min(over) if over else None
+            yield Margin(milestone=rung.milestone.number, item=item.id, right=largest, wrong=smallest)
+
+
+def _strains(outcomes: Iterable[Outcome]) -> dict[str, list[float]]:
+    strains: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        for item in outcome.items:
+            strains.setdefault(item.id, [])
+            if item.strain is not None:
+                strains[item.id].append(item.strain)
+    return strains
+
+
+def _markdown(report: GraderReport) -> str:
+    total = report.total
+    headers = ["rung", "items", "mistakes", "caught", "named", "misnamed", "alternatives", "full", "in alternatives",
+               "named", "mutants", "killed", "reference, s"]  # fmt: skip
+    rows = [list(msgspec.structs.astuple(rung)) for rung in report.rungs]
+    margins = [
+        [margin.milestone, margin.item, f"{margin.right:.2g}", "" if margin.wrong is None else f"{margin.wrong:.3g}"]
+        for margin in report.margins
+    ]
+    survived = [[one.rung, _cell(one.mutant), one.verdict, one.why] for one in report.survivors]
+    lines = [
+        "# How often the grader is wrong",
+        "",
+        "Made by `make check-course`, from a clean clone, in one command. `grader-report.json` holds the same figures.",
+        "",
+        f"- Of {total['mistakes']:.0f} catalogued mistakes, {total['caught_percent']:g} % are caught.",
+        f"- {total['named_percent']:g} % of them, and of the {total['ported']:.0f} that were made in alternatives as"
+        f" well, get their right name; {total['misnamed']:.0f} get a wrong one.",
+        f"- Of {total['alternatives']:.0f} right answers in other styles, {total['alternatives_full_percent']:g} % get"
+        " full marks.",
+        f"- Of {total['mutants']:.0f} mechanical mutants of the reference, {total['mutants_killed_percent']:g} % lose"
+        f" points; the others are listed below, each with its reason ({len(report.unclassified)} without).",
+        f"- {report.repeats} gradings with fresh seeds, on a machine with twice as many graders as cores, changed"
+        f" {total['flakes']:.0f} verdicts.",
+        f"- {len(report.problems)} problems in all.",
+        "",
+        "## Rung by rung",
+        "",
+        _table(rows, headers),
+        "",
+        "## Margins",
+        "",
+        "Measured over tolerated, for items that compare numbers: 1 is the limit. Right submissions must stay under it"
+        " (the largest of solution and alternatives), wrong ones must go over it (the smallest that did).",
+        "",
+        _table(margins, ["rung", "item", "worst right", "best wrong"]),
+        "",
+        "## Mutants that live",
+        "",
+        _table(survived, ["rung", "mutant", "verdict", "why"]),
+        "",
+        *_listed("## Mutants without a verdict", report.unclassified),
+        *_listed("## Verdicts that changed", [str(flake) for flake in report.flakes]),
+        *_listed("## Problems", report.problems),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _table(rows: list[list], headers: list[str]) -> str:
+    return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+
+
+def _listed(title: str, lines: list[str]) -> list[str]:
+    return [title, "", *(f"- {line}" for line in lines), ""] if lines else []
