@@ -64,5 +64,5 @@ climb: setup ## Train the six assemblies of the ladder and compare their losses
 grade-class: setup ## Grade a class: make grade-class WORK=handed-in OUT=results M=2
 	@$(LADDER) grade-class $(WORK) --out $(OUT) $(PICK)
 
-check-course: setup ## Grade the grader: stubs, solutions, alternatives, mistakes
+check-course: setup ## Grade the grader, and write docs/grader-report.md (resumes where it was broken off)
 	@$(LADDER) check-course $(PICK)

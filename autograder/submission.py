@@ -25,6 +25,11 @@ class Submission(msgspec.Struct, frozen=True):
     findings: list[str]
 
 
+def of(path: str, files: dict[str, bytes]) -> Submission:
+    """A submission whose files are in memory already."""
+    return Submission(path, digest(files), files, [])
+
+
 class Collector:
     """Takes files up to the limits, and notes what it leaves out."""
 

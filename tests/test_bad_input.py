@@ -5,7 +5,8 @@ import os
 import pytest
 
 from autograder import course, grading, submission
-from autograder.check_course import as_submission, reference
+from autograder.audit.subjects import reference
+from autograder.submission import of
 
 CAUSAL_MASK = """
 import torch
@@ -20,28 +21,28 @@ def causal_mask({signature}):
 
 def submitted(body="return torch.ones(T, T).tril().bool()", signature="T, device=None", before=""):
     text = CAUSAL_MASK.format(body=body, signature=signature, before=before)
-    return as_submission("bad", reference() | {"model/attention.py": text.encode()})
+    return of("bad", reference() | {"model/attention.py": text.encode()})
 
 
 def without(file):
     files = reference()
     del files[file]
-    return as_submission("bad", files)
+    return of("bad", files)
 
 
 CASES = {
     "right": (submitted(), "passed", ""),
-    "empty directory": (as_submission("empty", {}), "missing", "model/"),
+    "empty directory": (of("empty", {}), "missing", "model/"),
     "missing file": (without("model/attention.py"), "missing", "the file model/attention.py is missing"),
     "missing name": (
-        as_submission("bad", reference() | {"model/attention.py": b"import torch\n"}),
+        of("bad", reference() | {"model/attention.py": b"import torch\n"}),
         "missing",
         "model/attention.py does not define `causal_mask`",
     ),
     "syntax error": (submitted("return ((("), "crashed", "model/attention.py:8"),
     "import error": (submitted(before="import not_there"), "crashed", "model/attention.py:4: ModuleNotFoundError"),
     "not Python": (
-        as_submission("bad", reference() | {"model/attention.py": bytes(range(256))}),
+        of("bad", reference() | {"model/attention.py": bytes(range(256))}),
         "crashed",
         "model/attention.py",
     ),

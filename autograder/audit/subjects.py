@@ -9,7 +9,7 @@ from autograder.course import ROOT, SOLUTIONS, CourseError, Milestone, Text
 from autograder.mistakes import catalogue
 from autograder.mistakes.catalogue import Mistake
 from autograder.stubs import stub
-from autograder.submission import Submission, digest, read
+from autograder.submission import Submission, of, read
 
 ALTERNATIVES = ROOT / "autograder" / "alternatives"
 PORTED = ROOT / "autograder" / "mistakes" / "ported.toml"
@@ -30,7 +30,7 @@ class Subject(msgspec.Struct, frozen=True):
 
     @property
     def submission(self) -> Submission:
-        return Submission(f"{self.kind}/{self.name}", digest(self.files), self.files, [])
+        return of(f"{self.kind}/{self.name}", self.files)
 
 
 class Ported(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from autograder import course, seeds
-from autograder.check_course import as_submission, reference
+from autograder.audit.subjects import reference
 from autograder.grading import with_grader
+from autograder.submission import of
 from tests.attacks.catalogue import ATTACKS, CALLED, PLANTED, PREAMBLE
 
 ATTACKED = ("causal-average", "causal-mask")
@@ -23,7 +24,7 @@ RUNG = attacked_rung()
 
 
 def hostile(code):
-    return as_submission("hostile", reference() | {"model/attention.py": (PREAMBLE + code + CALLED).encode()})
+    return of("hostile", reference() | {"model/attention.py": (PREAMBLE + code + CALLED).encode()})
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +63,12 @@ def test_an_attack_gains_nothing_and_reads_nothing(grade, name):
 def test_after_all_attacks_the_reference_still_gets_full_marks(grade):
     for name in ("leaves a note for the next submission", "patches torch's comparisons", "leaves a daemon behind"):
         grade(hostile(ATTACKS[name]))
-    report = grade(as_submission("reference", reference()))
+    report = grade(of("reference", reference()))
     assert report.points == report.max_points
 
 
 def test_planted_files_are_never_loaded_by_the_harness(grade):
-    report = grade(as_submission("planted", reference() | PLANTED))
+    report = grade(of("planted", reference() | PLANTED))
     assert report.points == report.max_points
 
 

@@ -13,11 +13,12 @@ import pytest
 
 from autograder import course, grading, report
 from autograder.archives import read_archive
-from autograder.check_course import as_submission, reference
+from autograder.audit.subjects import reference
 from autograder.classroom import handed_in
 from autograder.classroom.grade_class import grade_class
 from autograder.errors import UnusableInput
 from autograder.mistakes import catalogue
+from autograder.submission import of
 
 RUNG = course.find(2)
 
@@ -163,7 +164,7 @@ def test_the_same_student_twice_is_refused(tmp_path):
 
 
 def test_a_seed_repeats_every_verdict(jail):
-    works = [as_submission("x", catalogue.apply(mistake, reference())) for mistake in catalogue.mistakes(RUNG)[:3]]
+    works = [of("x", catalogue.apply(mistake, reference())) for mistake in catalogue.mistakes(RUNG)[:3]]
     first = grading.grade(works, [RUNG], jail=jail)
     again = [grading.grade([work], [RUNG], jail=jail, seed=one.seed)[0] for work, one in zip(works, first, strict=True)]
     assert [without_seconds(one) for one in first] == [without_seconds(one) for one in again]
