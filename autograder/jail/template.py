@@ -22,6 +22,8 @@ from pathlib import Path
 
 import msgspec
 
+from autograder.jail import cgroup
+
 HERE = Path(__file__).parent
 PACKAGES = (
     "torch", "torchgen", "functorch", "numpy", "numpy.libs", "typing_extensions", "sympy", "mpmath", "networkx",
@@ -143,6 +145,8 @@ class Template:
             "OMP_NUM_THREADS": "1",
             "PYTHONHASHSEED": str(hash_seed),
         }
+        self._cgroup = cgroup.granted() if self.isolated else None
+        self._living: dict[int, Limits] = {}
         self._log = self._resources.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         with theirs:
             self._process = subprocess.Popen(
@@ -152,12 +156,15 @@ class Template:
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
+                preexec_fn=self._cgroup.enter if self._cgroup else None,
             )
         self._ready = False
 
     def spawn(self, connection: socket.socket, output_fd: int, folder: str, limits: Limits) -> int:
         """Forks a worker that serves `connection` and prints into `output_fd`; returns its number."""
         number = next(self._numbers)
+        self._living[number] = limits
+        self._bound()
         order = {
             "do": "spawn",
             "number": number,
@@ -172,7 +179,14 @@ class Template:
 
     def end(self, number: int) -> int:
         """Ends a worker and all its processes; returns its exit code (256 - n for a death by signal n)."""
-        return self._ask({"do": "end", "number": number}, [])["exit"]
+        code = self._ask({"do": "end", "number": number}, [])["exit"]
+        del self._living[number]
+        self._bound()
+        return code
+
+    def _bound(self) -> None:
+        if self._cgroup is not None:
+            self._cgroup.allow(self._living.values())
 
     def _ask(self, order: dict, descriptors: list[int]) -> dict:
         self._wait_until_ready()
@@ -200,4 +214,6 @@ class Template:
         self._control.close()
         self._process.terminate()
         self._process.wait()
+        if self._cgroup is not None:
+            self._cgroup.remove()
         self._resources.close()

@@ -4,6 +4,7 @@
 resource limits, an unprivileged user without capabilities, no way to gain new privileges, and fewer system calls.
 """
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -49,6 +50,8 @@ def new_namespaces(as_root: bool) -> None:
 def enter(limits: dict, uid: int | None) -> None:
     """Closes the door behind the current process. `uid` is the user to become, None to stay (user namespace)."""
     owner = os.getuid() if uid is None else uid
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")  # where memory runs out for all, this process goes first
     _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "make mounts private")
     private = MS_NOSUID | MS_NODEV
     _mount("tmpfs", "/work", private, f"size={limits['disk_mb']}m,nr_inodes=20000,mode=0700,uid={owner}")
