@@ -22,6 +22,7 @@ from autograder.submission import Submission
 
 DIAGNOSIS_SEED = 20170612  # the day "Attention is all you need" was published; any constant would do
 HASH_SEEDS = 0, 1
+MAX_MESSAGE = 4000
 PATIENCE = 3  # the student's code has the item's seconds; with the checking of what it returned, an item has this many
 
 
@@ -144,7 +145,8 @@ class Grader:
         error = self._run(milestone, item, student, fresh, Expect(recording=False))
         if error is not None:
             result.points = 0
-            result.status, result.message = verdict(error, item)
+            result.status, message = verdict(error, item)
+            result.message = message[:MAX_MESSAGE].encode("utf-8", "replace").decode()  # a report is valid UTF-8
             result.hint = item.hint
             if result.status == "failed" or (result.status == "crashed" and isinstance(error, StudentError)):
                 evidence[item.id] = self._evidence(milestone, item, student)

@@ -10,19 +10,22 @@ from collections.abc import Callable, Iterable
 from autograder.jail.inside.wire import Handle
 from autograder.jail.worker import BadReply, Worker, WorkerLost
 
+MAX_WORDS, MAX_BASES, MAX_LINE = 2000, 20, 10**6  # what an honest description of an exception keeps to
+
 
 class StudentError(Exception):
     """The submission's code raised. Its own file and line are known where the traceback passed through them."""
 
     def __init__(self, description: dict):
         try:
-            self.kind = str(description["kind"])
-            self.type = str(description["type"])
-            self.bases = [str(name) for name in description["bases"]]
-            self.message = str(description["message"])
-            self.file = description["file"] if isinstance(description["file"], str) else None
-            self.line = description["line"] if isinstance(description["line"], int) else None
-            self.source = str(description["source"])
+            self.kind = _words(description["kind"])
+            self.type = _words(description["type"])
+            self.bases = [_words(name) for name in description["bases"][:MAX_BASES]]
+            self.message = _words(description["message"])
+            self.file = None if description["file"] is None else _words(description["file"])
+            line = description["line"]
+            self.line = line if isinstance(line, int) and 0 < line < MAX_LINE else None
+            self.source = _words(description["source"])
         except (KeyError, TypeError) as error:
             raise BadReply(f"the worker sent a malformed description of an exception ({error!r})") from None
         super().__init__(f"{self.type}: {self.message}" if self.message else self.type)
@@ -30,6 +33,13 @@ class StudentError(Exception):
     def place(self) -> str:
         """`model/attention.py:31`, as far as it is known."""
         return ":".join(str(part) for part in (self.file, self.line) if part is not None)
+
+
+def _words(value) -> str:
+    """Text from the worker that may go into a report, whatever is in it."""
+    if not isinstance(value, str):
+        raise TypeError(f"a {type(value).__name__} where text belongs")
+    return value[:MAX_WORDS].encode("utf-8", "replace").decode()
 
 
 class Ref:

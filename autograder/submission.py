@@ -44,7 +44,9 @@ class Collector:
 
     def take(self, name: str, file: IO[bytes]) -> None:
         data = file.read(MAX_FILE + 1)
-        if len(data) > MAX_FILE:
+        if readable(name) != name:
+            self.findings.append(f"{name} has a name that is not UTF-8 and was left out")
+        elif len(data) > MAX_FILE:
             self.findings.append(f"{name} has more than {MAX_FILE:,} bytes and was left out")
         elif len(self.files) >= MAX_FILES or self._total + len(data) > MAX_TOTAL:
             self.findings.append(f"{name} was left out: the submission is too large")
@@ -54,7 +56,12 @@ class Collector:
 
     def submission(self, path: str, files: dict[str, bytes] | None = None) -> Submission:
         files = self.files if files is None else files
-        return Submission(path, digest(files), files, self.findings)
+        return Submission(readable(path), digest(files), files, [readable(finding) for finding in self.findings])
+
+
+def readable(name: str) -> str:
+    """A file's name as it may stand in a report: what is not UTF-8 in it becomes question marks."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def read(folder: Path) -> Submission:

@@ -116,7 +116,8 @@ class Worker:
             reply = wire.decode(self._read_exactly(size))
         except wire.WireError as error:
             self._lose(BadReply, f"the worker sent a malformed answer ({error})")
-        if not (isinstance(reply, list) and len(reply) == 3 and reply[0] == number and isinstance(reply[1], bool)):
+        fits = isinstance(reply, list) and len(reply) == 3 and type(reply[0]) is int and isinstance(reply[1], bool)
+        if not fits or reply[0] != number:
             self._lose(BadReply, "the worker sent an answer that belongs to no question")
         return reply[1], reply[2]
 

@@ -15,6 +15,8 @@ TENSOR, HANDLE, BIG_INTEGER, SURROGATE_TEXT = 1, 2, 3, 4
 LENGTH = struct.Struct(">Q")
 MAX_DIMENSIONS = 16
 MAX_DEPTH = 64
+MAX_VALUES = 2_000_000  # of one message, when taken apart; a few bytes on the wire may be a hundred in memory
+VALUES_PER_EXTENSION = 50  # a tensor, however small, is a large object
 MAX_INTEGER_BYTES = 8192
 HANDLE_BYTES = 8
 
@@ -143,8 +145,55 @@ def encode(message) -> bytes:
 def decode(body):
     """The message in a frame's body. Raises WireError whatever the bytes."""
     try:
-        return _decoder.decode(body)
+        if len(body) > MAX_VALUES:  # a shorter one cannot hold more, as each takes a byte
+            _count_values(body)
+        message = _decoder.decode(body)
     except WireError:
         raise
     except Exception as error:  # the decoder meets bytes that an attacker chose: any failure is the same verdict
         raise WireError(f"{type(error).__name__}: {error}") from error
+    _limit_depth(message)
+    return message
+
+
+# How msgpack writes a value, by its first byte: bytes that follow, or the size of the length that does.
+_FIXED = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
+_FIXED |= {0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4}  # lists and maps: what is in them follows as values of its own
+_COUNTED = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
+_EXTENSIONS = {0xC7: 1, 0xC8: 2, 0xC9: 4}
+_FIXED_EXTENSIONS = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
+
+
+def _count_values(body) -> None:
+    """Raises WireError where a message holds more values than anybody sends, before they are made."""
+    place, count, end = 0, 0, len(body)
+    while place < end:
+        first = body[place]
+        place += 1
+        count += 1
+        if 0xA0 <= first < 0xC0:
+            place += first & 0x1F
+        elif first in _FIXED:
+            place += _FIXED[first]
+        elif first in _COUNTED:
+            size = _COUNTED[first]
+            place += size + int.from_bytes(body[place : place + size], "big")
+        elif first in _EXTENSIONS:
+            size = _EXTENSIONS[first]
+            place += size + 1 + int.from_bytes(body[place : place + size], "big")
+            count += VALUES_PER_EXTENSION
+        elif first in _FIXED_EXTENSIONS:
+            place += 1 + _FIXED_EXTENSIONS[first]
+            count += VALUES_PER_EXTENSION
+        if count > MAX_VALUES:
+            raise WireError(f"more than {MAX_VALUES:,} values in one message")
+
+
+def _limit_depth(message) -> None:
+    level = [message]
+    for _ in range(MAX_DEPTH + 4):  # what `portable` allows, and the message around it
+        parts = [whole if type(whole) is list else whole.values() for whole in level if type(whole) in (list, dict)]
+        level = [part for each in parts for part in each if type(part) in (list, dict)]
+        if not level:
+            return
+    raise WireError(f"a value nested more than {MAX_DEPTH} levels deep")
