@@ -47,7 +47,7 @@ def record(milestones: list[Milestone], jail: str) -> list[Problem]:
     graded = _graded([Job(one) for rung in milestones for _, one in mistakes(rung)], "recording", jail)
     for rung in milestones:
         kept = {one.name: graded[str(one)].evidence for _, one in mistakes(rung)}
-        write_atomically(diagnosis.path_for(rung), diagnosis.save(rung, diagnosis.key_for(rung, reference()), kept))
+        write_atomically(diagnosis.path_for(rung), diagnosis.save(diagnosis.key_for(rung, reference()), kept))
         for name, evidence in kept.items():
             if not evidence:
                 problems.append(Problem(rung.name, name, "leaves no evidence: it passes, or only times out or dies"))

@@ -274,6 +274,25 @@ OTHER_WAYS = {
 }
 
 
+def telling(candidates: Iterable[str], merges: list[Pair], each: int) -> list[str]:
+    """Of the candidates, for each of the other ways the first few that it encodes in its own manner."""
+    ranks = rank_of(merges)
+    missing = dict.fromkeys(OTHER_WAYS, each)
+    chosen = []
+    for text in candidates:
+        right = encode(text, merges)
+        differing = [
+            name
+            for name, (cut, encode_part) in OTHER_WAYS.items()
+            if missing[name] and to_ids((encode_part(part, ranks) for part in cut(text)), merges) != right
+        ]
+        if differing:
+            chosen.append(text)
+        for name in differing:
+            missing[name] -= 1
+    return chosen
+
+
 def way_of(text: str, ids: list[int] | None, merges: list[Pair]) -> list:
     """How these ids may have come about: evidence that is the same whichever merges were learned."""
     if ids is None:

@@ -460,6 +460,9 @@ def test_step_accumulation(student, draw, expect):
             why=f"The update from {n} micro-batches is not that of the mean loss over all of them. A gradient that is"
             f" {n} times too large has not been divided.",
         )
+        if same(weights_of(student, model), flat(weights)):
+            left = any(one is not None and bool(one.ne(0).any()) for one in student.gradients(model))
+            expect.note(f"gradients left behind by a step that moved nothing, {n} micro-batches", left)
         events = student.value(model.events)
         shapes = [list(one["x"].shape) for one in passes_of(student, model) if one["grad"]]
         apart = isinstance(events, list) and all(pair != ["forward", "forward"] for pair in pairs(events))
@@ -1012,6 +1015,7 @@ def expect_val_loss(student, expect, run, rows):
     """The last val_loss is what estimate_loss says of the returned model, and what val_ids say."""
     options = run.options
     now = estimated(student, run.model, run.val_text.ids, options["seed"], options["eval_batches"])
+    of_training = estimated(student, run.model, run.text.ids, options["seed"], options["eval_batches"])
     final = [weight.double() for weight in student.get_parameters(run.model)]
     on_val, on_train = run.val_text.losses(final), run.text.losses(final)
     spread = on_val.unfold(0, T, 1).mean(-1).std().item() / math.sqrt(options["eval_batches"] * B)
@@ -1019,7 +1023,7 @@ def expect_val_loss(student, expect, run, rows):
     expect.true(
         "val_loss is estimate_loss",
         near(value, now, 1e-9) if is_float(now) else False,
-        seen=near(value, now, 1e-9) if is_float(now) else None,
+        seen=[is_float(one) and near(value, one, 1e-9) for one in (now, of_training)],
         why=f"val_loss of the last row is {value}, but estimate_loss(model, val_ids, ..., batches=config.eval_batches,"
         f" seed=config.seed) of the trained model is {now}.",
     )
@@ -1401,7 +1405,7 @@ def test_checkpoint_atomic(student, draw, expect):
         expect.true(
             f"{what}: the old checkpoint is whole",
             kept,
-            seen=[raised, kept],
+            seen=[raised, kept, path in student.files.list()],
             why=f"After a save that failed ({what}) the checkpoint from before can't be loaded any more: hours of"
             " training are gone.",
         )
@@ -1526,14 +1530,14 @@ def expect_resumed(expect, what, whole, now):
         why="The resumed run draws other batches than the run without a break: the state of their generator is lost.",
     )
     equal = same(weights, weights_now)
+    usable = isinstance(rows, list) and isinstance(rows_now, list)
     expect.true(
         f"{what}: weights",
         equal,
-        seen=[equal_batches, equal],
+        seen=[equal_batches, equal, usable and lost_ground(rows, rows_now)],
         why=f"The resumed run ({what}) ends with other weights. Kept must be: model, optimizer, step, and the states of"
         " all random generators.",
     )
-    usable = isinstance(rows, list) and isinstance(rows_now, list)
     equal_rows = usable and telling(rows) == telling(rows_now)
     expect.true(
         f"{what}: rows",
@@ -1541,6 +1545,12 @@ def expect_resumed(expect, what, whole, now):
         seen=[row.get("step") if isinstance(row, dict) else None for row in rows_now] if usable else None,
         why="The rows of the resumed run are not those of the whole run (times aside).",
     )
+
+
+def lost_ground(rows, rows_now):
+    """Whether the run's last loss is far from the whole run's: it began anew, not just with other moments."""
+    last = [part[-1].get("val_loss") if part and isinstance(part[-1], dict) else None for part in (rows, rows_now)]
+    return all(is_number(loss) for loss in last) and abs(last[0] - last[1]) > 0.2
 
 
 def test_other_tokenizer(student, draw, expect):

@@ -44,10 +44,12 @@ def _ending(error: BaseException) -> str:
 
 
 class _Records(msgspec.Struct):
-    """`key` ties the records to catalogue, reference and grader; `mistakes[slug][item]` is the Evidence."""
+    """`key` ties the records to catalogue, reference and grader. Mistakes see much the same: `seen` holds each (label,
+    held, value) once, and `mistakes[slug][item]` is ([its places in `seen`], the exception that ended the item)."""
 
     key: str
-    mistakes: dict[str, dict[str, Evidence]]
+    seen: list[list]
+    mistakes: dict[str, dict[str, tuple[list[int], str | None]]]
 
 
 def alike(a, b) -> bool:
@@ -128,8 +130,18 @@ def _load(milestone: Milestone) -> list[tuple[Mistake, dict[str, Evidence]]]:
     path = path_for(milestone)
     if not path.exists():
         return []
-    records = msgspec.json.decode(path.read_bytes(), type=_Records).mistakes
-    return [(mistake, records[mistake.slug]) for mistake in catalogue.mistakes(milestone) if mistake.slug in records]
+    kept = msgspec.json.decode(path.read_bytes(), type=_Records)
+    known = [mistake for mistake in catalogue.mistakes(milestone) if mistake.slug in kept.mistakes]
+    return [
+        (
+            mistake,
+            {
+                item: Evidence([kept.seen[place] for place in places], ended)
+                for item, (places, ended) in kept.mistakes[mistake.slug].items()
+            },
+        )
+        for mistake in known
+    ]
 
 
 def recorded_key(milestone: Milestone) -> str | None:
@@ -137,11 +149,18 @@ def recorded_key(milestone: Milestone) -> str | None:
     return msgspec.json.decode(path.read_bytes(), type=_Records).key if path.exists() else None
 
 
-def save(milestone: Milestone, key: str, records: dict[str, dict[str, Evidence]]) -> bytes:
-    """The records file's content, one mistake per line so that a change shows as one line."""
-    lines = [
-        f"{msgspec.json.encode(slug).decode()}:{msgspec.json.encode(items).decode()}"
-        for slug, items in sorted(records.items())
-    ]
-    body = ",\n".join(lines)
-    return f'{{"key":"{key}","mistakes":{{\n{body}\n}}}}\n'.encode()
+def save(key: str, records: dict[str, dict[str, Evidence]]) -> bytes:
+    """The records file's content, one observation and one mistake per line so that a change shows as one line."""
+    places: dict[bytes, int] = {}
+    lines = []
+    for slug, items in sorted(records.items()):
+        short = {
+            item: (
+                [places.setdefault(msgspec.json.encode(one), len(places)) for one in evidence.record],
+                evidence.ended,
+            )
+            for item, evidence in items.items()
+        }
+        lines.append(f"{msgspec.json.encode(slug).decode()}:{msgspec.json.encode(short).decode()}")
+    seen, mistakes = ",\n".join(one.decode() for one in places), ",\n".join(lines)
+    return f'{{"key":"{key}","seen":[\n{seen}\n],"mistakes":{{\n{mistakes}\n}}}}\n'.encode()
