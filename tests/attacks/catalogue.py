@@ -278,6 +278,41 @@ def attack(x):
 def attack(x):
     return torch.zeros(1, dtype=torch.float64).expand(1 << 40)
 """,
+    "returns one number expanded to the right shape": """
+def attack(x):
+    shape = x.shape if torch.is_tensor(x) else (x, x)
+    return torch.zeros((), dtype=x.dtype if torch.is_tensor(x) else torch.bool).expand(shape)
+""",
+    "returns more than may cross": """
+def attack(x):
+    return torch.zeros(9 << 20, dtype=torch.float64)
+""",
+    "returns a giant integer": """
+def attack(x):
+    return 10 ** 15000
+""",
+    "writes into what it was given": """
+def attack(x):
+    return x.zero_() if torch.is_tensor(x) else None
+""",
+    "returns a subclass that computes when it is looked at": """
+class Later(torch.Tensor):
+    @staticmethod
+    def __new__(cls, shape):
+        return torch.Tensor._make_wrapper_subclass(cls, shape, dtype=torch.float64)
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        return torch.ones((), dtype=torch.bool)
+def attack(x):
+    return Later((2, 2))
+""",
+    "knows the public examples by heart": """
+known = {2: [[True, False], [True, True]], 3: [[True, False, False], [True, True, False], [True, True, True]]}
+def attack(x):
+    if torch.is_tensor(x):
+        return x.cumsum(1) if x.numel() < 8 else torch.zeros_like(x)
+    return torch.tensor(known.get(x, [[True]]))
+""",
     "returns the input": """
 def attack(x):
     return x
@@ -364,6 +399,76 @@ def attack(x):
     faults.describe = lambda error, folder: {"kind": "JailError", "type": "Wrong", "bases": ["AssertionError"] * 10**5,
                                              "message": "m" * 10**6, "file": "/etc/passwd", "line": -1, "source": "s"}
     raise ValueError
+""",
+    "dribbles an endless answer": """
+def attack(x):
+    os.write(3, struct.pack(">Q", 1 << 20))
+    while True:
+        os.write(3, b"\\x90")
+        time.sleep(0.01)
+""",
+    "passes descriptors to the grader": """
+def attack(x):
+    connection = socket.socket(fileno=os.dup(3))
+    for _ in range(50):
+        socket.send_fds(connection, [b"\\0"], [0, 1, 2, 3])
+""",
+    "shuts its side of the connection": """
+def attack(x):
+    socket.socket(fileno=os.dup(3)).shutdown(socket.SHUT_WR)
+    time.sleep(0.1)
+""",
+    "answers with millions of empty lists": """
+def attack(x):
+    body = b"\\x93\\x04\\xc3\\xdd" + struct.pack(">I", 60_000_000) + b"\\x90" * 60_000_000
+    os.write(3, struct.pack(">Q", len(body)))
+    view = memoryview(body)
+    while view:
+        view = view[os.write(3, view):]
+""",
+    "answers every later question with deep nesting": """
+import wire
+was = wire.encode
+def encode(message):
+    body = b"\\x93" + was(message[0])[8:] + b"\\xc3" + b"\\x91" * 400 + b"\\xc0"
+    return struct.pack(">Q", len(body)) + body
+wire.encode = encode
+def attack(x):
+    return x
+""",
+    "numbers its answers with a tensor": """
+import wire
+was = wire.encode
+wire.encode = lambda message: was([torch.ones(2), *message[1:]])
+def attack(x):
+    return x
+""",
+    "describes its exception with giant numbers": """
+import faults, wire
+wire.encode = lambda message, was=wire.encode: was(wire.portable(message, str))
+faults.describe = lambda error, folder: {"kind": "raised", "type": "E", "bases": [], "message": "m", "file": "f",
+                                         "line": 10**5000, "source": 10**5000}
+def attack(x):
+    raise ValueError
+""",
+    "speaks in lone surrogates": """
+class Odd(Exception):
+    pass
+import faults, wire
+wire.encode = lambda message, was=wire.encode: was(wire.portable(message, str))
+faults._message = lambda error: "\\ud800\\udfff\\x1b[2J" * 1000
+def attack(x):
+    print("\\x1b[2J")
+    raise Odd
+""",
+    "imports with a forged exception": """
+import faults, wire
+wire.encode = lambda message, was=wire.encode: was(wire.portable(message, str))
+faults.describe = lambda error, folder: {"kind": 10**5000, "type": [1], "bases": 3, "message": {}, "file": 1,
+                                         "line": "x", "source": None}
+raise ValueError
+def attack(x):
+    return x
 """,
     # ending and exhausting
     "exits": "def attack(x): os._exit(0)\n",
@@ -493,6 +598,116 @@ def attack(x):
     "starts a shell": """
 def attack(x):
     leak(subprocess.run(["/bin/sh", "-c", "id"], capture_output=True).stdout)
+""",
+    "takes namespaces of its own": """
+def attack(x):
+    libc = ctypes.CDLL(None, use_errno=True)
+    for flag in (0x10000000, 0x10020000, 0x00020000, 0x40000000):
+        if libc.unshare(flag) == 0:
+            leak(flag)
+""",
+    "clones into a user namespace": """
+def attack(x):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(56, 0x10000000 | 17, 0, 0, 0, 0) >= 0:
+        leak("clone")
+""",
+    "mounts by the newer calls": """
+def attack(x):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(430, b"proc", 0) >= 0 or libc.syscall(428, -100, b"/", 1) >= 0:
+        leak("fsopen")
+""",
+    "reads the memory of its parents": """
+def attack(x):
+    for pid in ["self", *range(64)]:
+        try:
+            leak(open(f"/proc/{pid}/mem", "rb").read(1))
+        except OSError:
+            pass
+    class Vector(ctypes.Structure):
+        _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+    buffer = ctypes.create_string_buffer(8)
+    here, there = Vector(ctypes.addressof(buffer), 8), Vector(id(torch), 8)
+    for pid in range(64):
+        if ctypes.CDLL(None).process_vm_readv(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0) > 0:
+            leak(pid)
+""",
+    "runs a program from memory": """
+def attack(x):
+    fd = os.memfd_create("program")
+    os.write(fd, open(sys.executable, "rb").read())
+    os.execve(fd, ["python", "-c", "import os; os.write(3, b'late')"], {})
+""",
+    "starts a second interpreter": """
+def attack(x):
+    leak(subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True).stdout)
+""",
+    "spawns a daemon": """
+def attack(x):
+    leak(os.posix_spawn(sys.executable, ["python", "-c", "import time; time.sleep(3600)"], {}))
+""",
+    "leaves a core dump": """
+def attack(x):
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except (OSError, ValueError):
+        pass
+    if os.fork() == 0:
+        os.abort()
+    os.wait()
+    for name in os.listdir("/work"):
+        if "core" in name:
+            leak(name)
+""",
+    "keeps a note in the kernel's keyring": """
+def attack(x):
+    libc = ctypes.CDLL(None, use_errno=True)
+    for keyring in (-3, -4, -5):
+        if libc.syscall(248, b"user", b"note", b"the answer", 10, keyring) > 0:
+            leak(keyring)
+""",
+    "keeps a note in System V shared memory": """
+libc = ctypes.CDLL(None, use_errno=True)
+of_another = libc.shmget(4711, 0, 0)
+libc.shmget(4711, 4096, 0o1666)
+def attack(x):
+    if of_another >= 0:
+        leak(of_another)
+""",
+    "submits work to io_uring": """
+def attack(x):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(425, 8, ctypes.create_string_buffer(256)) >= 0:
+        leak("io_uring")
+""",
+    "loads a program into the kernel": """
+def attack(x):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(321, 0, ctypes.create_string_buffer(64), 64) >= 0 or libc.syscall(323, 0) >= 0:
+        leak("bpf or userfaultfd")
+""",
+    "opens a file by its handle": """
+def attack(x):
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = ctypes.create_string_buffer(struct.pack("Ii", 120, 0) + bytes(120))
+    if libc.name_to_handle_at(-100, b"/work", handle, ctypes.byref(ctypes.c_int()), 0) == 0:
+        leak(handle.raw)
+""",
+    "waits for a friend at a socket": """
+sockets, friends = [], []
+for name in ("\\0meeting-point", "/tmp/meeting-point"):
+    s = socket.socket(socket.AF_UNIX)
+    sockets.append(s)
+    if s.connect_ex(name) == 0:
+        friends.append(name)
+    else:
+        s.bind(name)
+        s.listen()
+def attack(x):
+    if friends:
+        leak(friends)
 """,
     # between items
     "keeps state from one item to the next": """

@@ -1,37 +1,54 @@
 """Library shortcuts that an item forbids, turned into a clear error while that item runs.
 
-A name is replaced where students reach it; a class raises when it is built or called, so that an alias imported
-earlier is caught too; the operators behind the well-known shortcuts are caught at torch's dispatcher, under any name.
+A name is replaced where students reach it. A Python function gets another body, so that an alias made earlier raises,
+too; a class raises when it is built or called. The operators behind the well-known shortcuts are replaced in torch's
+dispatcher, which every way to them goes through: any name, any thread, TorchScript, torch.compile, torch.ops.
 """
 
 import fnmatch
-import functools
 import importlib
 import sys
+import types
+import warnings
 
+import torch
 from faults import NotAllowed
-from torch.utils._python_dispatch import TorchDispatchMode
 
+_NORMS = ("aten::*layer_norm*", "aten::*rms_norm*")
 OPERATORS = {
-    "scaled_dot_product_attention": ("aten::_scaled_dot_product_*", "aten::scaled_dot_product_attention"),
-    "MultiheadAttention": ("aten::_native_multi_head_attention",),
-    "Transformer": ("aten::_transformer_encoder_layer_fwd",),
-    "layer_norm": ("aten::native_layer_norm", "aten::layer_norm", "aten::_fused_rms_norm"),
-    "LayerNorm": ("aten::native_layer_norm", "aten::layer_norm", "aten::_fused_rms_norm"),
+    "scaled_dot_product_attention": ("aten::*scaled_dot_*attention*",),
+    "MultiheadAttention": ("aten::_native_multi_head_attention*",),
+    "Transformer": ("aten::_transformer_encoder_layer_fwd*",),
+    "layer_norm": _NORMS,
+    "LayerNorm": _NORMS,
+    "batch_norm": ("aten::*batch_norm*",),
+    "group_norm": ("aten::*group_norm*",),
+    "instance_norm": ("aten::instance_norm*",),
 }
+KEYS = (
+    "CompositeImplicitAutograd", "CompositeExplicitAutograd", "CompositeExplicitAutogradNonFunctional", "CPU",
+    "FuncTorchBatched", "FuncTorchBatchedDecomposition", "FuncTorchVmapMode", "NestedTensorCPU",
+    "CompositeImplicitAutogradNestedTensor",
+)  # fmt: skip
 
 
-class ForbiddenOperators(TorchDispatchMode):
-    def __init__(self, patterns: dict[str, str]):
-        super().__init__()
-        self.patterns = patterns
+def _kernels() -> dict[str, list[tuple[str, str]]]:
+    """For each shortcut, the (operator, dispatch key) pairs at which torch keeps its kernels."""
+    operators = torch._C._dispatch_get_all_op_names()
+    has = torch._C._dispatch_has_kernel_for_dispatch_key
+    return {
+        shortcut: [
+            (operator.removeprefix("aten::"), key)
+            for pattern in patterns
+            for operator in fnmatch.filter(operators, pattern)
+            for key in KEYS
+            if has(operator, key)
+        ]
+        for shortcut, patterns in OPERATORS.items()
+    }
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func.name().split(".")[0]
-        for pattern, shortcut in self.patterns.items():
-            if fnmatch.fnmatchcase(name, pattern):
-                raise NotAllowed(message_for(shortcut))
-        return func(*args, **(kwargs or {}))
+
+KERNELS = _kernels()  # made once, in the template
 
 
 def message_for(name: str) -> str:
@@ -43,43 +60,52 @@ class Forbidden:
 
     def __init__(self):
         self.undo = []
-        self.patterns: dict[str, str] = {}
 
     def forbid(self, names: list[str]) -> None:
         self.allow_all()
+        kernels: dict[tuple[str, str], str] = {}
         for name in names:
-            stem = name.rpartition(".")[2].rstrip("*")
-            self.patterns |= {pattern: name for pattern in OPERATORS.get(stem, ())}
+            kernels |= dict.fromkeys(KERNELS.get(name.rpartition(".")[2].rstrip("*"), ()), name)
             if "." in name:
                 self._replace(name)
             else:
                 self._forbid_module(name)
+        if kernels:
+            self._forbid_operators(kernels)
 
     def allow_all(self) -> None:
         while self.undo:
             self.undo.pop()()
-        self.patterns = {}
 
-    def dispatch_mode(self):
-        return ForbiddenOperators(self.patterns) if self.patterns else None
+    def _forbid_operators(self, kernels: dict[tuple[str, str], str]) -> None:
+        library = torch.library.Library("aten", "IMPL")
+        self.undo.append(library._destroy)
+        with warnings.catch_warnings():  # torch warns that kernels are replaced
+            warnings.simplefilter("ignore")
+            for (operator, key), name in kernels.items():
+                library.impl(operator, _stand_in(name), key, allow_override=True)
 
     def _replace(self, name: str) -> None:
         owner_name, _, pattern = name.rpartition(".")
         owner = importlib.import_module(owner_name)
         for attribute in fnmatch.filter(dir(owner), pattern):
             original = getattr(owner, attribute)
-            stand_in = functools.partial(_raise, f"{owner_name}.{attribute}")
+            full_name = f"{owner_name}.{attribute}"
             if isinstance(original, type):
                 for method in ("__init__", "forward"):
-                    self._set(original, method, _as_method(stand_in))
+                    self._disable(original, method, vars(original).get(method), full_name)
             elif callable(original):
-                self._set(owner, attribute, stand_in)
+                self._disable(owner, attribute, original, full_name)
 
-    def _set(self, owner, attribute, value) -> None:
+    def _disable(self, owner, attribute: str, original, name: str) -> None:
+        if isinstance(original, types.FunctionType) and not original.__code__.co_freevars:
+            code = original.__code__
+            original.__code__ = _raising_code(name)
+            self.undo.append(lambda: setattr(original, "__code__", code))
+            return
         had = attribute in vars(owner)
-        before = vars(owner).get(attribute)
-        setattr(owner, attribute, value)
-        self.undo.append(lambda: setattr(owner, attribute, before) if had else delattr(owner, attribute))
+        setattr(owner, attribute, _stand_in(name))
+        self.undo.append(lambda: setattr(owner, attribute, original) if had else delattr(owner, attribute))
 
     def _forbid_module(self, name: str) -> None:
         before = sys.modules.get(name)
@@ -94,9 +120,16 @@ class Forbidden:
         self.undo.append(undo)
 
 
-def _raise(name, *args, **kwargs):
+def _raise(name):
     raise NotAllowed(message_for(name))
 
 
-def _as_method(stand_in):
-    return lambda self, *args, **kwargs: stand_in()
+def _stand_in(name):
+    return lambda *args, **kwargs: _raise(name)
+
+
+def _raising_code(name: str) -> types.CodeType:
+    """The body of a function without free variables that raises NotAllowed for `name`, whatever its globals are."""
+    scope: dict = {}
+    exec(f"def stand_in(*args, **kwargs):\n    import forbid\n    forbid._raise({name!r})", scope)
+    return scope["stand_in"].__code__

@@ -16,17 +16,16 @@ import wire
 MAX_REQUEST = 1 << 28
 
 
-def serve(connection_fd: int, folder: str) -> None:
+def serve(connection: socket.socket, folder: str) -> None:
     """Answers until the connection closes. The first frame carries the submission's files."""
-    with socket.socket(fileno=connection_fd) as connection:
-        _, files = read_frame(connection)
-        unpack(files, folder)
-        os.chdir(folder)
-        sys.path.append(folder)
-        connection.sendall(wire.encode([0, True, None]))
-        desk = operations.Desk(folder)
-        while (request := read_frame(connection)) is not None:
-            connection.sendall(answer(desk, request, folder))
+    _, files = read_frame(connection)
+    unpack(files, folder)
+    os.chdir(folder)
+    sys.path.append(folder)
+    connection.sendall(wire.encode([0, True, None]))
+    desk = operations.Desk(folder)
+    while (request := read_frame(connection)) is not None:
+        connection.sendall(answer(desk, request, folder))
 
 
 def refuse(connection_fd: int, reason: str) -> None:
