@@ -62,7 +62,9 @@ class Expect:
         message = f"{what} is {_short(actual)}, should be {_short(expected)}."
         self._judge(what, held, message, why, _seen(actual, record))
 
-    def true(self, what, condition, *, why="", seen=None, record=True):
+    def true(self, what, condition, *, why="", seen=None, record=True, strain=0.0):
+        """`strain`: how near the condition is to its limit, which is 1, where that is a matter of degree."""
+        self._strained(strain)
         held = bool(torch.as_tensor(condition).all())
         message = "" if why else f"{what}: does not hold."
         self._judge(what, held, message, why, _seen(seen, record))

@@ -2,6 +2,7 @@
 
 from autograder import course
 from autograder.mistakes.catalogue import Mistake
+from autograder.mistakes import diagnosis
 from autograder.mistakes.diagnosis import Diagnosis, Evidence, alike
 
 RUNG = course.find(2)
@@ -61,3 +62,17 @@ def test_measured_numbers_compare_as_measured():
     assert not alike([1.0], [1.0, 2.0])
     assert not alike(True, 1)
     assert alike(float("nan"), float("nan"))
+
+
+def test_records_come_back_as_they_were_saved(tmp_path, monkeypatch):
+    catalogued = [one.slug for one in diagnosis.catalogue.mistakes(RUNG)[:2]]
+    kept = {slug: {"one": seen([1.0, "x"]), "two": Evidence([["a", True, None]], "Stop: #")} for slug in catalogued}
+    path = tmp_path / "records.json"
+    path.write_bytes(diagnosis.save("key", kept))
+    monkeypatch.setattr(diagnosis, "path_for", lambda milestone: path)
+    assert diagnosis.recorded_key(RUNG) == "key"
+    named = Diagnosis.load([RUNG]).name(RUNG, {}, {"two": Evidence([["a", True, None]], "Stop: #")})
+    assert named["two"] is None  # two mistakes, two names: neither is given
+    path.write_bytes(diagnosis.save("key", {catalogued[0]: kept[catalogued[0]]}))
+    named = Diagnosis.load([RUNG]).name(RUNG, {}, {"two": Evidence([["a", True, None]], "Stop: #")})
+    assert named["two"].slug == catalogued[0]

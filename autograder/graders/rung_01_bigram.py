@@ -6,7 +6,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from autograder.graders.statistics import chi_square_rejects
+from autograder.graders.statistics import chi_square_strain
 from autograder.student import Ref, StudentError
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0,.!?'ABCDEFGHéß漢字🙂"
@@ -242,13 +242,15 @@ def test_batch_starts(student, draw, expect):
         uniform = torch.zeros(n)
         uniform[:possible] = 1 / possible
         why = "Some windows are drawn more often than others; every valid start should be equally likely."
-        expect.true(f"uniform over {n}", not chi_square_rejects(counts, uniform), why=why, record=False)
+        strain = chi_square_strain(counts, uniform)
+        expect.true(f"uniform over {n}", strain <= 1, why=why, record=False, strain=strain)
     possible, block_size = 480, 7
     drawn = starts(student, possible + block_size, 2, block_size, 400, draw.seed())
     apart = distance_bins(drawn[:, 0] - drawn[:, 1], possible)
     expected = distance_bins(torch.arange(possible), possible) / possible
     why = "The rows of a batch are not drawn one by one: how far apart two of them start is not random."
-    expect.true("rows are independent", not chi_square_rejects(apart, expected), why=why, record=False)
+    strain = chi_square_strain(apart, expected)
+    expect.true("rows are independent", strain <= 1, why=why, record=False, strain=strain)
 
 
 def distance_bins(differences, possible):
@@ -432,8 +434,8 @@ def test_generate(student, draw, expect):
         out = model.generate(prompt, new, **options)
         if not continues(expect, label, out, prompt, new, size):
             return
-        seen, why = sampling_verdict(out, table, new)
-        expect.true(f"distribution{label}", seen == "softmax", why=why, seen=seen)
+        seen, why, strain = sampling_verdict(out, table, new)
+        expect.true(f"distribution{label}", seen == "softmax", why=why, seen=seen, strain=strain)
     few = prompt[:50]
     first = model.generate(few, new, generator=student.generator(99))
     same = torch.equal(model.generate(few, new, generator=student.generator(99)), first)
@@ -461,12 +463,13 @@ def continues(expect, label, out, prompt, new, size):
 
 
 def sampling_verdict(out, table, new):
-    """'softmax', or what the new tokens look like instead, and what to say about it."""
+    """'softmax', or what the new tokens look like instead; what to say about it; the strain."""
     size = len(table)
     before, after = out[:, -new - 1 : -1].flatten(), out[:, -new:].flatten()
     counts = pair_counts(before, after, size)
-    if explains(counts, table.softmax(-1)):
-        return "softmax", ""
+    strain = strain_of(counts, table.softmax(-1))
+    if strain <= 1:
+        return "softmax", "", strain
     like = next((name for name, p in sampling_slips(table).items() if explains(counts, p)), "none")
     first = pair_counts(out[:, :1].expand(-1, new).flatten(), after, size)
     if like == "none" and explains(first, table.softmax(-1)):
@@ -474,7 +477,7 @@ def sampling_verdict(out, table, new):
     why = "The new tokens do not follow softmax(logits) of the token before them."
     if like == "argmax":
         why = "Every token is followed by its most likely successor, always: that is argmax, not sampling."
-    return [like, counts.tolist() if like == "none" else None], why
+    return [like, counts.tolist() if like == "none" else None], why, strain
 
 
 def pair_counts(before, after, size):
@@ -483,9 +486,13 @@ def pair_counts(before, after, size):
 
 
 def explains(counts, probabilities):
-    """Whether counts (V, V) of pairs could come from probabilities (V, V) of the second token given the first."""
+    return strain_of(counts, probabilities) <= 1
+
+
+def strain_of(counts, probabilities):
+    """How far counts (V, V) of pairs are from probabilities (V, V) of the second token given the first; 1 is too far."""
     expected = counts.sum(-1, keepdim=True) * probabilities
-    return not chi_square_rejects(counts.flatten(), expected.flatten() / counts.sum())
+    return chi_square_strain(counts.flatten(), expected.flatten() / counts.sum())
 
 
 def sampling_slips(table):

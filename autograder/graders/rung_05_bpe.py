@@ -14,6 +14,7 @@ SYLLABLES = [
     "an", "ber", "co", "da", "er", "fi", "go", "hu", "in", "ki", "lo", "mo", "ne", "on", "pa", "re", "st", "th", "ü",
 ]
 # fmt: on
+REFRAIN = "\nWyvyx wyvyx juq!"  # what a song repeats, letter by letter, is text like any other
 ODD = [
     "",
     " ",
@@ -410,7 +411,7 @@ def test_long_run(student, draw, expect):
 def test_held_out(student, draw, expect):
     """Text that training has not seen is compressed as well as the merges allow."""
     text = prose(draw, 900)
-    train, held_out = text[: len(text) * 2 // 3], text[len(text) * 2 // 3 :]
+    train, held_out = text[: len(text) * 2 // 3] + REFRAIN * 40, text[len(text) * 2 // 3 :] + REFRAIN
     tokenizer = trained(student, train, 420)
     merges = merges_of(expect, student, tokenizer, 164)
     given = ids_of(tokenizer.encode(held_out))
@@ -419,6 +420,8 @@ def test_held_out(student, draw, expect):
         return
     whole = bpe_replay.spelled(given, merges) == held_out.encode()
     expect.true("all of it", whole, why="The ids do not stand for the whole text: some of it is lost.", seen=whole)
+    problem, seen = judged(train, merges, 420)
+    expect.true("choices", problem is None, why=problem or "", seen=seen)
     size, best = len(held_out.encode()), len(bpe_replay.encode(held_out, merges))
     reached, possible = size / max(1, len(given)), size / best
     why = f"New text gets {reached:.2f} bytes per token; {possible:.2f} is what your merges can give."

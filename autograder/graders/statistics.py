@@ -4,6 +4,8 @@ Pearson's chi-square test (Pearson 1900). Cells with a small expected count are 
 to a chi-square variable; its upper tail comes from the regularised incomplete gamma function.
 """
 
+import math
+
 import torch
 
 FALSE_ALARM = 1e-9
@@ -16,10 +18,15 @@ def chi_square_rejects(counts: torch.Tensor, probabilities: torch.Tensor, false_
     A count where the probability is zero rejects at once, and so do probabilities that are NaN. With true
     probabilities this returns True at most about once in 1 / false_alarm calls.
     """
+    return not chi_square_strain(counts, probabilities, false_alarm) <= 1  # so that NaN rejects
+
+
+def chi_square_strain(counts: torch.Tensor, probabilities: torch.Tensor, false_alarm: float = FALSE_ALARM) -> float:
+    """log of the test's p-value over log of false_alarm: above 1 it rejects; infinite for impossible counts."""
     counts = counts.to(torch.float64)
     expected = probabilities.to(torch.float64) * counts.sum()
     if bool((counts[expected <= 0] > 0).any()):
-        return True
+        return math.inf
     order = expected.argsort()
     counts, expected = counts[order], expected[order]
     small = int((expected < POOL_BELOW).sum())
@@ -30,9 +37,10 @@ def chi_square_rejects(counts: torch.Tensor, probabilities: torch.Tensor, false_
         expected = torch.cat([expected[:small].sum()[None], expected[small:]])
     degrees = len(counts) - 1
     if degrees < 1:
-        return False
+        return 0.0
     statistic = float(((counts - expected) ** 2 / expected.clamp_min(1e-300)).sum())
-    return not upper_tail(statistic, degrees) >= false_alarm  # so that NaN rejects
+    tail = upper_tail(statistic, degrees)
+    return math.log(tail) / math.log(false_alarm) if tail != 0 else math.inf
 
 
 def upper_tail(statistic: float, degrees: int) -> float:
