@@ -490,7 +490,7 @@ def explains(counts, probabilities):
 
 
 def strain_of(counts, probabilities):
-    """How far counts (V, V) of pairs are from probabilities (V, V) of the second token given the first; 1 is too far."""
+    """How far counts (V, V) of pairs are from probabilities (V, V) of the second given the first; 1 is too far."""
     expected = counts.sum(-1, keepdim=True) * probabilities
     return chi_square_strain(counts.flatten(), expected.flatten() / counts.sum())
 
