@@ -269,6 +269,11 @@ def test_after_a_death_the_next_item_gets_a_fresh_worker(submit):
     assert student.model.own.grow() == 1
 
 
+def test_torch_computes_with_the_processors_best_kernels(submit):
+    student = submit("import torch\ndef kernels(): return torch.backends.cpu.get_cpu_capability()")
+    assert student.model.own.kernels() == torch.backends.cpu.get_cpu_capability()  # although there is no /proc to ask
+
+
 def test_only_allowlisted_packages_can_be_imported(submit):
     student = submit("import importlib\ndef load(name):\n    importlib.import_module(name)")
     for name in ("tiktoken", "transformers", "tokenizers", "pytest", "autograder", "datasets", "nbgrader", "pip"):

@@ -1,11 +1,12 @@
 """The warm template: a process that has torch imported and forks one worker per submission and rung.
 
-It never runs student code and never computes (a fork after one multi-threaded matrix product hangs). Orders arrive on
-the control socket as JSON, one datagram each; a spawn order brings two descriptors, the worker's connection and the
-pipe for what it prints.
+It never runs student code and never starts a thread (a fork after one multi-threaded matrix product hangs). Orders
+arrive on the control socket as JSON, one datagram each; a spawn order brings two descriptors, the worker's connection
+and the pipe for what it prints.
 """
 
 import contextlib
+import gc
 import json
 import multiprocessing
 import os
@@ -14,9 +15,11 @@ import socket
 import sys
 import traceback
 
+import forbid
 import isolate
 import serve_worker
-import torch._dynamo  # noqa: F401  # the first optimizer or dispatch mode would import it in every worker, for a second
+import torch
+import torch._dynamo  # the first optimizer or dispatch mode would import it in every worker, for a second
 
 CONNECTION_FD, OUTPUT_FD = 3, 4
 
@@ -25,6 +28,7 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     control = socket.socket(fileno=options["control_fd"])
     workers: dict[int, tuple[int, int]] = {}  # number -> (pid to wait for, pid to kill)
+    warm_up()
     multiprocessing.set_start_method("fork")  # newer Pythons start processes with execve, which workers may not
     control.send(b'{"ready": true}')
     while True:
@@ -38,6 +42,24 @@ def main() -> None:
         else:
             answer = end(number, options, workers)
         control.send(json.dumps(answer).encode())
+
+
+def warm_up() -> None:
+    """Does once what every worker would do at its first call. All of it in this thread: threads do not survive a fork.
+
+    torch asks /proc what the processor can do, and workers have no /proc: they would compute with its slowest kernels.
+    """
+    torch.set_num_threads(1)
+    for dtype in (torch.float32, torch.float64):
+        x = torch.ones(2, 3, dtype=dtype)
+        (torch.nn.functional.linear(x, x).tril().softmax(-1) @ x).sum()
+    shortcuts = forbid.Forbidden()
+    shortcuts.forbid(["torch.nn.functional.scaled_dot_product_attention"])
+    shortcuts.allow_all()
+    gc.collect()
+    gc.freeze()  # a worker's collector need not look at, and so copy, what it shares with the template
+    if len(os.listdir("/proc/self/task")) != 1:
+        raise RuntimeError("warming up has started threads: a worker forked from here would hang")
 
 
 def spawn(order, descriptors, options, workers) -> dict:
