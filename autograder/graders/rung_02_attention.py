@@ -78,10 +78,17 @@ def pair(expect, what, result):
     return result if two else (None, None)
 
 
-def expect_attention(expect, what, result, q, k, v, mask=None, *, why):
-    """`result` is the exact (out, weights) of attention(q, k, v, mask), in the dtype of q."""
+def expect_attention(expect, what, result, q, k, v, mask=None, *, why, any_scale=False):
+    """`result` is the exact (out, weights) of attention(q, k, v, mask), in the dtype of q.
+
+    any_scale: another factor on the scores than 1 / sqrt(D) is as good, so long as there is one for all of them.
+    """
     out, found = pair(expect, what, result)
-    expected_out, expected = weights.attention(q, k, v, mask)
+    factor = 1.0
+    if any_scale:
+        taken = implied_scale(found, q.double() @ k.double().transpose(-2, -1))
+        factor = taken * math.sqrt(q.shape[-1]) if math.isfinite(taken) else factor
+    expected_out, expected = weights.attention(q.double() * factor, k, v, mask)
     record = q.dtype == torch.float64  # float32 tells mistakes apart no better
     if is_tensor(found, expected.shape):
         rows = found.double().sum(dim=-1).to(q.dtype)
@@ -131,9 +138,12 @@ def test_causal_mask(student, draw, expect):
 
 
 def test_attention_values(student, draw, expect):
-    """Without a mask, weights and out are exact for T unlike S, D unlike Dv, and any leading dimensions."""
+    """Without a mask, weights and out are exact for T unlike S, D unlike Dv, and any leading dimensions.
+
+    The factor on the scores is the next item's; here any does.
+    """
     attention = student.model.attention.attention
-    why = "The weights are softmax(q kᵀ / sqrt(D)), each row over the S positions of the keys."
+    why = "The weights are the softmax of the scaled q kᵀ, each row over all S positions of the keys."
     for lead, T, S, D, Dv in [
         ((), 3, 4, 5, 2),
         ((2,), 4, 6, 3, 5),
@@ -148,8 +158,8 @@ def test_attention_values(student, draw, expect):
         for dtype in (torch.float64, torch.float32):
             what = f"q {(*lead, T, D)}, k {(*lead, S, D)}, v {(*lead, S, Dv)}, {dtype}".replace("torch.", "")
             given = q.to(dtype), k.to(dtype), v.to(dtype)
-            expect_attention(expect, what, attention(*given), *given, why=why)
-    expect_attention(expect, f"{what}, mask=None", attention(*given, mask=None), *given, why=why)
+            expect_attention(expect, what, attention(*given), *given, why=why, any_scale=True)
+    expect_attention(expect, f"{what}, mask=None", attention(*given, mask=None), *given, why=why, any_scale=True)
 
 
 def test_attention_scale(student, draw, expect):
@@ -559,9 +569,10 @@ def expect_dropout(student, expect, what, build, x, single, given, plain_given):
     module = build(given, 0.0)
     without = module(x)
     expect.tensor(f"{what}: output", without, dtype=torch.float64)
+    alone = module(single)  # one position: what a mask does in training mode is another item's business
     module.train()
     why = "With dropout=0.0 training mode gives the same output as eval mode."
-    expect_same(expect, f"{what}: training mode without dropout", module(x), without, why)
+    expect_same(expect, f"{what}: training mode without dropout", module(single), alone, why)
 
     module = build(given, RATE)
     for number in (1, 2):
