@@ -121,14 +121,14 @@ def test_layer_norm_values(student, draw, expect):
 def test_layer_norm_eps(student, draw, expect):
     """eps is 1e-5 by default, can be chosen, stands inside the root, and keeps constant tokens finite."""
     weights = layer_norm_weights(draw, C, bias=True)
-    constant = torch.full((T, C), 3.0, dtype=torch.float64) * torch.arange(T)[:, None]
-    quiet = 0.003 * draw.randn(T, C) + 0.01
-    loud = tokens(draw, T, C)
+    constant = torch.full((B, T, C), 3.0, dtype=torch.float64) * torch.arange(T)[:, None]
+    quiet = 0.003 * draw.randn(B, T, C) + 0.01
+    loud = tokens(draw, B, T, C)
     norm = new_layer_norm(student, weights)
     expect.close(
         "a constant token",
         norm(constant),
-        weights["bias"].expand(T, C),
+        weights["bias"].expand(B, T, C),
         why="A token whose features are all equal has variance 0 and must become the bias, not NaN.",
     )
     expect.close(
@@ -175,6 +175,7 @@ def test_layer_norm_parameters(student, draw, expect):
     weights = layer_norm_weights(draw, C, bias=True)
     norm = student.model.block.LayerNorm(C)
     norm.double()
+    norm.eval()
     parameters = student.parameters(norm)
     expect.equal(
         "numbers to learn",
@@ -207,8 +208,8 @@ def expect_backward(student, expect, module, x, seed):
         "every parameter has a gradient",
         not without,
         seen=without,
-        why=f"{len(without)} of {len(parameters)} parameters receive no gradient: they are not used in the forward pass,"
-        " or cut off from it.",
+        why=f"{len(without)} of {len(parameters)} parameters receive no gradient: they are not used in the forward"
+        " pass, or cut off from it.",
     )
 
 
@@ -239,7 +240,7 @@ def test_feed_forward_values(student, draw, expect):
 
 
 def test_feed_forward_nonlinear(student, draw, expect):
-    """FeedForward bends: f(a + b) is not f(a) + f(b) - f(0); and each token is treated alone."""
+    """FeedForward bends: f(a + b) is not f(a) + f(b) - f(0); also far from zero; and each token is treated alone."""
     a, b = draw.randn(B, T, C), draw.randn(B, T, C)
     weights = feed_forward_weights(draw, C)
     module = new_feed_forward(student, weights)
@@ -255,6 +256,13 @@ def test_feed_forward_nonlinear(student, draw, expect):
             why="The feed-forward is linear: two matrices without a bend between them are one matrix.",
         )
     expect_per_token(expect, "FeedForward", token_influence(student, module, a, b))
+    expect.close(
+        "far from zero",
+        module(30 * a),
+        feed_forward(30 * a, weights),
+        why="For hidden numbers of 30 or 100 GELU is the number itself, and for -30 it is 0: an exponential on the way"
+        " must not run out of range.",
+    )
 
 
 def test_feed_forward_parameters(student, draw, expect):
@@ -284,7 +292,7 @@ def test_feed_forward_parameters(student, draw, expect):
 
 
 def test_block_identity(student, draw, expect):
-    """With the last matrix of both branches zero, a block hands x on unchanged."""
+    """With the last matrix of both branches zero, a block hands x on unchanged, in train mode too."""
     x = tokens(draw, B, T, C)
     weights = scaled(block_weights(draw, C), NO_ATTENTION | NO_FEED_FORWARD)
     expect.close(
@@ -292,6 +300,15 @@ def test_block_identity(student, draw, expect):
         new_block(student, weights)(x),
         x,
         why="With both branches at zero, x + 0 + 0 must be x: nothing but additions may touch the residual stream.",
+    )
+    module = prepared(student, student.model.block.Block(C, N_HEAD, BLOCK_SIZE, 0.5), weights)
+    module.train()
+    expect.close(
+        "the stream in train mode",
+        module(x),
+        x,
+        record=False,
+        why="Dropout belongs into the branches: the stream itself must pass whole, in train mode too.",
     )
 
 
@@ -307,6 +324,7 @@ def test_block_branches(student, draw, expect):
             block(x, loaded, N_HEAD),
             why=f"With the other branch silent, a block is x + {name}(norm(x)), with that branch's own norm.",
         )
+    expect.note("both branches at work", new_block(student, weights)(x))
 
 
 def test_block_two_norms(student, draw, expect):
@@ -337,6 +355,16 @@ def test_block_two_norms(student, draw, expect):
             seen=own_gap > 1e-6,
             why=f"With only the {branch} branch active, changing {own}.weight changes nothing.",
         )
+    expect.note("numbers that nothing depends on", unreached(student, new_block(student, weights), x))
+
+
+def unreached(student, module, x):
+    """How many numbers of the module get no gradient; None where there is no backward pass."""
+    try:
+        student.backward(module, x)
+    except StudentError:
+        return None
+    return count(parameter for parameter in student.parameters(module) if not parameter["has_grad"])
 
 
 def test_block_values(student, draw, expect):
@@ -366,11 +394,16 @@ def test_block_values(student, draw, expect):
 
 
 def test_block_causal(student, draw, expect):
-    """No output depends on a later position, and every output depends on every earlier one."""
+    """No output depends on a later position, and every output depends on every earlier one, in both modes."""
     x, noise = tokens(draw, B, T, C), tokens(draw, B, T, C)
     module = new_block(student, block_weights(draw, C))
     expect.tensor("Block(x)", module(x), shape=(B, T, C), dtype=torch.float64)
-    expect_causal(expect, caller(student, module), x, noise)
+    call = caller(student, module)
+    expect_causal(expect, call, x, noise)
+    module.train()
+    first, second = call([x, x])
+    if gap(first, second) <= THRESHOLD:  # else something is dropped at rate 0, which another item says
+        expect_causal(expect, call, x, noise, label="train mode: ")
 
 
 def test_block_gradients(student, draw, expect):
@@ -389,26 +422,28 @@ def test_block_gradients(student, draw, expect):
 
 def test_gradient_flow(student, draw, expect):
     """Through 24 new blocks in a row, the gradient arrives at the bottom about as strong as it was at the top."""
-    depth = 24
-    x, seed = draw.randn(B, T, C), draw.randn(B, T, C)
-    blocks = [student.model.block.Block(C, N_HEAD, BLOCK_SIZE) for _ in range(depth)]
+    depth, width, n_head = 24, 96, 4
+    x, seed = draw.randn(B, T, width), draw.randn(B, T, width)
+    blocks = [student.model.block.Block(width, n_head, BLOCK_SIZE) for _ in range(depth)]
     inputs = [x]
     for module in blocks:
         module.double()
         module.eval()
         inputs.append(module(inputs[-1]))
-        expect.tensor("the output of a stacked block", inputs[-1], shape=(B, T, C), dtype=torch.float64)
+        expect.tensor("the output of a stacked block", inputs[-1], shape=(B, T, width), dtype=torch.float64)
     gradient = seed
     for module, below in zip(reversed(blocks), reversed(inputs[:-1]), strict=True):
         gradient = student.input_gradient(module, below, gradient)
-        expect.tensor("the gradient below a block", gradient, shape=(B, T, C), dtype=torch.float64)
+        expect.tensor("the gradient below a block", gradient, shape=(B, T, width), dtype=torch.float64)
     ratio = (gradient.norm() / seed.norm()).item()
     expect.true(
         "gradient at the bottom / at the top",
-        0.07 <= ratio <= 1e3,
+        # GPT-2's first weights give 1, PyTorch's 2, Kaiming's 15; a standard deviation of 1 gives 600 and more.
+        0.07 <= ratio <= 200,
         record=False,
         why=f"Through {depth} blocks the gradient is multiplied by {ratio:.1e}: without a residual path around each"
-        " branch it dies (or explodes) on the way down, and the lower layers never learn.",
+        " branch it dies on the way down, and the lower layers never learn; with weights that start too large it"
+        " explodes.",
     )
 
 
@@ -453,20 +488,14 @@ def test_dropout_modes(student, draw, expect):
             why=f"Block(..., dropout=0.5) in train mode: two passes through the {branch} branch are equal. Is the rate"
             " handed on?",
         )
-    silent = scaled(weights, NO_ATTENTION | NO_FEED_FORWARD)
-    module = prepared(student, student.model.block.Block(C, N_HEAD, BLOCK_SIZE, 0.5), silent)
-    module.train()
-    expect.close(
-        "the stream in train mode",
-        module(x),
-        x,
-        record=False,
-        why="Dropout belongs into the branches: the stream itself must pass whole, in train mode too.",
-    )
     module = prepared(student, student.model.block.Block(C, N_HEAD, BLOCK_SIZE), weights)
     module.train()
     expect.close(
-        "dropout=0 in train mode", module(x), block(x, weights, N_HEAD), why="With dropout=0 nothing is dropped."
+        "dropout=0 in train mode",
+        module(x),
+        block(x, weights, N_HEAD),
+        record=False,  # what is dropped all the same is a matter of chance
+        why="With dropout=0 nothing is dropped.",
     )
 
 
