@@ -121,6 +121,9 @@ def _serve(connection, out: Path, numbers: list[int], jail: str, seed: int | Non
             except EOFError:
                 return
             report.write(grader.grade(one.read(), seed), _path(out, one.student))
-            connection.send(one.student)
+            try:
+                connection.send(one.student)
+            except BrokenPipeError:  # the run was killed; what is written stays
+                return
 
     with_grader([course.find(number) for number in numbers], jail, job)
