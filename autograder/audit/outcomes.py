@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import msgspec
 import torch
@@ -126,7 +127,7 @@ class Shelf:
     """Outcomes on disk, one JSON line each, in a file per state of the harness: a change of it begins a new one."""
 
     def __init__(self) -> None:
-        self._rungs = {rung.number: _state(rung) for rung in course.milestones()}
+        self._rungs = {rung.number: _state(rung.number) for rung in course.milestones()}
         self._path = KEPT / f"{_state(None)}.jsonl"
         self._known: dict[str, Outcome] = {}
         if self._path.exists():
@@ -149,13 +150,15 @@ class Shelf:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _state(rung: Milestone | None) -> str:
-    """A hash of the code that grades: what all rungs share (None), or one rung's manifest and grader."""
+@cache
+def _state(rung: int | None) -> str:
+    """A hash of the code that grades, as it was when first asked: what all rungs share, or one rung's own."""
     if rung is None:
         paths = [path for pattern in SHARED for path in sorted(HARNESS.glob(pattern))]
         paths += [path for path in sorted(GRADERS.glob("*.py")) if not path.name.startswith("rung_")]
     else:
-        paths = [rung.grader, rung.folder / "milestone.toml"]
+        milestone = course.find(rung)
+        paths = [milestone.grader, milestone.folder / "milestone.toml"]
     total = hashlib.sha256(torch.__version__.encode())
     for path in paths:
         total.update(path.read_bytes())

@@ -1,5 +1,6 @@
 """Rung 5: byte-pair encoding, judged by replay and against tiktoken running on the student's own merges."""
 
+import itertools
 import time
 
 import tiktoken
@@ -313,12 +314,11 @@ def test_special_tokens(student, draw, expect):
         right = bpe_replay.encode(source, merges) if parts is None else ids(parts)
         given = ids_of(tokenizer.encode(source, student.instrument("frozen_set", allowed)))
         why = f"{source!r} with {allowed or 'nothing'} allowed should give {right}, not {given}."
-        seen = [numbers_as_names(i, numbers) for i in given or ["no list of ints"]]
-        expect.true(name, given == right, why=why, seen=seen)
+        expect.true(name, given == right, why=why, seen=special_and_spelled(given, numbers, merges))
     given = ids_of(tokenizer.encode("a<|eot|>b"))
     right = bpe_replay.encode("a<|eot|>b", merges)
     why = "A special token came out of ordinary text, though none was allowed: whoever writes the text could end it."
-    expect.true("the default", given == right, why=why, seen=[numbers_as_names(i, numbers) for i in given or [None]])
+    expect.true("the default", given == right, why=why, seen=special_and_spelled(given, numbers, merges))
     [back] = outcomes(student, tokenizer.decode, [(ids(["a", "<|eot|>", "b"]),)])
     expect.equal("decode", back, "a<|eot|>b", why="In decode a special token becomes its text again.")
     hidden = merges_of(expect, student, trained(student, "<|abc|>" * 50, 262, ["<|abc|>"]), 5, "merges on its text")
@@ -326,10 +326,16 @@ def test_special_tokens(student, draw, expect):
     expect.true("trained on its text", hidden is not None and len(hidden) == 5, why=why, seen=hidden and len(hidden))
 
 
-def numbers_as_names(i, numbers):
-    """A special token's text for its id, the byte for a byte, "merge" for any merge."""
-    names = {number: text for text, number in numbers.items()}
-    return names.get(i, i if not isinstance(i, int) or i < 256 else "merge")
+def special_and_spelled(ids, numbers, merges):
+    """The special ids, and between them what the others spell, whichever merges were learned."""
+    if ids is None:
+        return "no list of ints"
+    special = set(numbers.values())
+    runs = itertools.groupby(ids, key=lambda i: i if i in special else None)
+    return [
+        [number] * len(list(run)) if number is not None else str(bpe_replay.spelled(list(run), merges))
+        for number, run in runs
+    ]
 
 
 def test_save_load(student, draw, expect):

@@ -288,6 +288,8 @@ def test_top_p(student, draw, expect):
                 expect_filtered(expect, what, top_p(given, p), given, keep_nucleus(given, p), why=why)
     logits = distinct_logits(draw, 2, 6) / 2
     for p, expected in [(0.0, largest(logits)), (1e-6, largest(logits)), (1.0, logits), (1, logits)]:
+        if p == 1 and expect.recording:
+            continue  # whether a running sum reaches 1 hangs on its last bit, which differs from machine to machine
         why_end = f"p = {p} keeps {'all tokens' if p else 'the most probable token, and nothing else'}."
         expect_filtered(expect, f"p = {p!r}", top_p(logits, p), logits, expected, why=why_end)
     low = away_from_boundary(draw, (2, 6), 0.6) - 40
