@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from autograder import course
 from autograder.bench import with_bench
-from autograder.submission import of
 from autograder.grading import Grader
 from autograder.jail.inside import wire
 from autograder.jail.template import Limits
 from autograder.jail.worker import BadReply, Worker, WorkerLost
 from autograder.mistakes.diagnosis import Diagnosis
 from autograder.student import Student, StudentError
+from autograder.submission import of
 
 STARTED = [0, True, None]
 
