@@ -108,7 +108,11 @@ def try_mutants(audit: Audit, jail: str) -> None:
 
 def repeat(audit: Audit, jail: str) -> None:
     """Grades the reference and some mistakes again and again; a verdict that changes is a problem."""
-    jobs = stability.jobs([rung.milestone for rung in audit.rungs])
+    each = -(-stability.MISTAKES // len(audit.rungs))
+    jobs = []
+    for rung in audit.rungs:
+        some = stability.chosen(rung.milestone, rung.trials, each)
+        jobs += stability.jobs(rung.milestone, rung.solution[0], some)
     results = _results(jobs, "repeats", jail, stability.LOAD)
     audit.repeats = len(results)
     audit.flakes = stability.flakes(results)

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from autograder.audit.judge import Trial
 from autograder.audit.outcomes import Job, Outcome
-from autograder.audit.subjects import Subject, mistakes, solution
+from autograder.audit.subjects import Subject
 from autograder.course import Milestone
-from autograder.mistakes.catalogue import Mistake
 
 MISTAKES = 20
 REPEATS, STOCHASTIC_REPEATS = 5, 200
@@ -27,23 +27,33 @@ class Flake(msgspec.Struct, frozen=True):
         return f"milestone {self.rung}: {self.subject}: {self.item} changes with the seed: {self.statuses}"
 
 
-def jobs(milestones: list[Milestone]) -> list[Job]:
-    """Every item with a few seeds; the stochastic ones with many."""
-    out = []
-    for milestone in milestones:
-        random = tuple(item.id for item in milestone.items if item.stochastic)
-        for subject in [solution(milestone), *_some(mistakes(milestone), -(-MISTAKES // len(milestones)))]:
-            out += [Job(subject, seed) for seed in range(1, REPEATS + 1)]
-            if random:
-                out += [Job(subject, seed, random) for seed in range(REPEATS + 1, STOCHASTIC_REPEATS + 1)]
+def jobs(milestone: Milestone, solution: Subject, trials: list[Trial]) -> list[Job]:
+    """Every item with a few seeds; with many the stochastic ones, of a mistake those that it fails.
+
+    What a mistake passes, it passes as the solution does.
+    """
+    random = tuple(item.id for item in milestone.items if item.stochastic)
+    out = _repeated(solution, random)
+    for trial in trials:
+        failed = tuple(item for item in random if trial.outcome.statuses[item] not in ("passed", "blocked"))
+        out += _repeated(trial.subject, failed)
     return out
 
 
-def _some(mistaken: list[tuple[Mistake, Subject]], count: int) -> list[Subject]:
-    """A fixed choice, spread evenly by a hash of the names."""
-    return sorted((subject for _, subject in mistaken), key=lambda one: hashlib.sha256(one.name.encode()).digest())[
-        :count
-    ]
+def _repeated(subject: Subject, items: tuple[str, ...]) -> list[Job]:
+    many = range(REPEATS + 1, STOCHASTIC_REPEATS + 1) if items else ()
+    return [Job(subject, seed) for seed in range(1, REPEATS + 1)] + [Job(subject, seed, items) for seed in many]
+
+
+def chosen(milestone: Milestone, trials: list[Trial], count: int) -> list[Trial]:
+    """A fixed choice of mistakes: first those that a stochastic item catches, then spread evenly by a hash."""
+    random = {item.id for item in milestone.items if item.stochastic}
+
+    def order(trial: Trial) -> tuple[bool, bytes]:
+        failed = {item.id for item in trial.outcome.items if item.status == "failed"}
+        return not failed & random, hashlib.sha256(trial.subject.name.encode()).digest()
+
+    return sorted(trials, key=order)[:count]
 
 
 def flakes(graded: Iterable[tuple[Job, Outcome]]) -> list[Flake]:

@@ -31,6 +31,7 @@ def sdpa(q, k, v, mask):
 """,
     "by searching for the function": """
 del saved
+gc.unfreeze()
 def sdpa(q, k, v, mask):
     for thing in gc.get_objects():
         if isinstance(thing, dict):
