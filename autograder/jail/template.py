@@ -177,9 +177,12 @@ class Template:
             raise JailError(f"the jail could not start a worker: {answer['error']}")
         return number
 
-    def end(self, number: int) -> int:
-        """Ends a worker and all its processes; returns its exit code (256 - n for a death by signal n)."""
-        code = self._ask({"do": "end", "number": number}, [])["exit"]
+    def end(self, number: int, grace: float) -> int:
+        """Ends a worker and all its processes; returns its exit code (256 - n for a death by signal n).
+
+        One that is about to end by itself has `grace` seconds for that.
+        """
+        code = self._ask({"do": "end", "number": number, "grace": grace}, [])["exit"]
         del self._living[number]
         self._bound()
         return code

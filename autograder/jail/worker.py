@@ -1,5 +1,6 @@
 """The trusted end of one jailed worker: sends requests, waits no longer than allowed, believes nothing."""
 
+import contextlib
 import os
 import selectors
 import shutil
@@ -14,6 +15,7 @@ from autograder.jail.template import JailError, Limits, Template
 MAX_REPLY = 64 << 20
 MAX_OUTPUT = 1 << 20
 START_SECONDS = 30.0
+DYING_SECONDS = 0.5  # after its connection closed; so that it ends by itself and the exit code is its own
 
 
 class WorkerLost(Exception):
@@ -84,15 +86,16 @@ class Worker:
         """The last lines that the submission printed in this item."""
         return self._printed[-600:].decode(errors="replace").strip()
 
-    def close(self) -> int | None:
-        """Ends the worker; its exit code, or None when it was closed before."""
+    def close(self, grace: float = 0.0) -> int | None:
+        """Ends the worker, `grace` seconds from now at most; its exit code, or None when it was closed before."""
         if not self.alive:
             return None
         self.alive = False
         self._selector.close()
         self._socket.close()
+        code = self._template.end(self._number, grace)
+        self._read_what_is_left()
         os.close(self._output_fd)
-        code = self._template.end(self._number)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
         return code
@@ -157,6 +160,7 @@ class Worker:
             self._selector.unregister(self._output_fd)
         self._printed += part
         if len(self._printed) > MAX_OUTPUT:
+            del self._printed[MAX_OUTPUT:]  # the report of a regrade shows the same lines
             self._lose(WorkerFlooded, f"it printed more than {MAX_OUTPUT >> 20} MiB: remove the print")
 
     def _lose(self, kind: type[WorkerLost], message: str):
@@ -165,16 +169,14 @@ class Worker:
         raise kind(message, output)
 
     def _lose_dead(self):
-        while len(self._printed) < MAX_OUTPUT:
-            before = len(self._printed)
-            try:
-                self._printed += os.read(self._output_fd, 1 << 16)
-            except BlockingIOError:
-                break
-            if len(self._printed) == before:
-                break
-        output = self.printed()
-        raise WorkerDied(_obituary(self.close() or 0, self.memory_mb), output)
+        code = self.close(DYING_SECONDS) or 0
+        raise WorkerDied(_obituary(code, self.memory_mb), self.printed())
+
+    def _read_what_is_left(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while len(self._printed) < MAX_OUTPUT and (part := os.read(self._output_fd, 1 << 16)):
+                self._printed += part
+        del self._printed[MAX_OUTPUT:]
 
 
 def _obituary(code: int, memory_mb: int) -> str:

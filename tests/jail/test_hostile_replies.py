@@ -41,7 +41,7 @@ class Peer:
             connection.send(answer)
         return 1
 
-    def end(self, number):
+    def end(self, number, grace):
         return 0
 
 

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
 
 import forbid
@@ -36,11 +37,10 @@ def main() -> None:
         if not data:
             return
         order = json.loads(data)
-        number = order["number"]
         if order["do"] == "spawn":
             answer = spawn(order, descriptors, options, workers)
         else:
-            answer = end(number, options, workers)
+            answer = end(order, options, workers)
         control.send(json.dumps(answer).encode())
 
 
@@ -129,9 +129,13 @@ def become_worker(order, descriptors, options) -> None:
     os._exit(0)
 
 
-def end(number, options, workers) -> dict:
-    outer, pid = workers.pop(number)
+def end(order, options, workers) -> dict:
+    outer, pid = workers.pop(order["number"])
+    deadline = time.monotonic() + order["grace"]
     finished, status = os.waitpid(outer, os.WNOHANG)
+    while not finished and time.monotonic() < deadline:
+        time.sleep(0.001)
+        finished, status = os.waitpid(outer, os.WNOHANG)
     if not finished:  # so the worker is not reaped either, and its pid is still its own
         kill = os.kill if options["isolated"] else os.killpg
         with contextlib.suppress(ProcessLookupError):  # it ended in between; its guardian is about to
