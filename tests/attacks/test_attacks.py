@@ -43,7 +43,8 @@ def test_after_all_attacks_the_reference_still_gets_full_marks(grade):
     ):
         grade(hostile(ATTACKS[name]))
     report = grade(of("reference", reference()))
-    assert report.points == report.max_points
+    lost = [(item.id, item.status, item.message) for item in report.milestones[0].items if item.status != "passed"]
+    assert lost == []
 
 
 def test_planted_files_are_never_loaded_by_the_harness(grade):
