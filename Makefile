@@ -16,7 +16,7 @@ STAMP  := $(VENV)/.installed
 PICK   := $(if $(M),--milestone $(M))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check grade watch data climb grade-class check-course
+.PHONY: help setup demo test lint check grade watch data climb grade-class check-course bench bench-class
 
 help: ## List the targets
 	@grep -hE '^[a-zA-Z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-zA-Z%-]+):.*## /\1|/; s/%/N/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -63,6 +63,12 @@ climb: setup ## Train the six assemblies of the ladder and compare their losses
 
 grade-class: setup ## Grade a class: make grade-class WORK=handed-in OUT=results M=2
 	@$(LADDER) grade-class $(WORK) --out $(OUT) $(PICK)
+
+bench: setup ## Grading beside nbgrader and plain pytest
+	@$(VENV)/bin/python benchmarks/grading.py
+
+bench-class: setup ## A class of 300, killed in the middle and resumed
+	@$(VENV)/bin/python benchmarks/class_of_300.py
 
 check-course: setup ## Grade the grader, and write docs/grader-report.md (resumes where it was broken off)
 	@$(LADDER) check-course $(PICK)

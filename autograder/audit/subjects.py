@@ -49,8 +49,13 @@ class _PortedFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @cache
-def reference() -> dict[str, bytes]:
+def _solutions() -> dict[str, bytes]:
     return read(SOLUTIONS).files
+
+
+def reference() -> dict[str, bytes]:
+    """The solutions' files, a dict of the caller's own."""
+    return dict(_solutions())
 
 
 def solution(milestone: Milestone) -> Subject:

@@ -488,6 +488,15 @@ def test_dropout_modes(student, draw, expect):
             why=f"Block(..., dropout=0.5) in train mode: two passes through the {branch} branch are equal. Is the rate"
             " handed on?",
         )
+    module = prepared(student, student.model.block.FeedForward(C), ff_weights)
+    module.train()
+    expect.close(
+        "FeedForward without a rate in train mode",
+        module(x),
+        expected,
+        record=False,
+        why="Without a rate nothing is dropped: dropout is 0 unless chosen.",
+    )
     module = prepared(student, student.model.block.Block(C, N_HEAD, BLOCK_SIZE), weights)
     module.train()
     expect.close(

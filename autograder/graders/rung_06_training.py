@@ -1598,7 +1598,7 @@ def test_train_own_gpt(student, draw, expect):
         "weight_decay": 0.1, "grad_clip": 1.0, "accumulation_steps": 1, "eval_interval": 20,
         "eval_batches": 10, "device": "auto",
     }  # fmt: skip
-    rows = student.train.loop.train(model, ids[:1200], ids[1200:], config_for(student, "own", **changes))
+    rows = student.train.loop.train(model, ids[:1200], ids[1200:], config_for(student, "own/run", **changes))
     rows = as_rows(expect, rows, RUN | changes)
     if rows is None:
         return
