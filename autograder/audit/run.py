@@ -108,10 +108,10 @@ def try_mutants(audit: Audit, jail: str) -> None:
 
 def repeat(audit: Audit, jail: str) -> None:
     """Grades the reference and some mistakes again and again; a verdict that changes is a problem."""
-    each = -(-stability.MISTAKES // len(audit.rungs))
+    each, left_over = divmod(stability.MISTAKES, len(audit.rungs))
     jobs = []
-    for rung in audit.rungs:
-        some = stability.chosen(rung.milestone, rung.trials, each)
+    for number, rung in enumerate(audit.rungs):
+        some = stability.chosen(rung.milestone, rung.trials, each + (number < left_over))
         jobs += stability.jobs(rung.milestone, rung.solution[0], some)
     results = _results(jobs, "repeats", jail, stability.LOAD)
     audit.repeats = len(results)
