@@ -8,6 +8,7 @@ import pytest
 from autograder.jail.template import bubblewrap
 
 HAVE_JAIL = bubblewrap() is not None
+SHAKESPEARE = os.environ.get("GPT_LADDER_SHAKESPEARE")  # read once: some tests take the variable away for themselves
 
 
 @pytest.fixture(scope="session")
@@ -21,10 +22,9 @@ def jail() -> str:
 @pytest.fixture(scope="session")
 def shakespeare() -> Path:
     """The real corpus, where a local copy is named."""
-    path = os.environ.get("GPT_LADDER_SHAKESPEARE")
-    if not path:
+    if not SHAKESPEARE:
         pytest.skip("needs GPT_LADDER_SHAKESPEARE=<path of tinyshakespeare.txt>")
-    return Path(path)
+    return Path(SHAKESPEARE)
 
 
 @pytest.fixture(autouse=True)
