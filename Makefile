@@ -16,7 +16,7 @@ STAMP  := $(VENV)/.installed
 PICK   := $(if $(M),--milestone $(M))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check grade watch data climb grade-class check-course bench bench-class
+.PHONY: help setup demo test lint check grade watch data climb grade-class check-course bench bench-class bench-nanogpt
 
 help: ## List the targets
 	@grep -hE '^[a-zA-Z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-zA-Z%-]+):.*## /\1|/; s/%/N/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench: setup ## Grading beside nbgrader and plain pytest
 
 bench-class: setup ## A class of 300, killed in the middle and resumed
 	@$(VENV)/bin/python benchmarks/class_of_300.py
+
+bench-nanogpt: setup ## nanoGPT's CPU configuration with three seeds (needs GPT_LADDER_SHAKESPEARE or the network)
+	@$(VENV)/bin/python benchmarks/nanogpt_seeds.py
 
 check-course: setup ## Grade the grader, and write docs/grader-report.md (resumes where it was broken off)
 	@$(LADDER) check-course $(PICK)

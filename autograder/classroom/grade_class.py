@@ -5,9 +5,6 @@ goes on with what is missing. A student's report depends on their submission alo
 `ladder grade` gives.
 """
 
-import multiprocessing
-import multiprocessing.connection
-import os
 from pathlib import Path
 
 import msgspec
@@ -15,11 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from autograder import __version__, course, report
 from autograder.classroom.handed_in import HandedIn
-from autograder.errors import HarnessFault, UnusableInput
+from autograder.errors import UnusableInput
 from autograder.grading import Grader, with_grader
+from autograder.parallel import requests, share_out
 from autograder.report import Report
-
-MAX_ATTEMPTS = 2
 
 
 def grade_class(
@@ -34,7 +30,8 @@ def grade_class(
     waiting = [one for one in handed_in if not _is_current(one, out, numbers, seed)]
     with _progress() as progress:
         task = progress.add_task("grading", total=len(handed_in), completed=len(handed_in) - len(waiting))
-        _share_out(waiting, out, numbers, jail, seed, lambda: progress.advance(task))
+        for _ in share_out(waiting, _serve, (out, numbers, jail, seed)):
+            progress.advance(task)
     return [(one.student, _read(_path(out, one.student))) for one in handed_in]
 
 
@@ -65,61 +62,11 @@ def _progress() -> Progress:
     return Progress(*columns, TimeRemainingColumn())
 
 
-def _share_out(waiting: list[HandedIn], out: Path, numbers: list[int], jail: str, seed, graded) -> None:
-    """Hands submissions to grader processes, one at a time each, until all are done."""
-    context = multiprocessing.get_context("spawn")  # a grader process never forks from one that has torch
-    queue = list(reversed(waiting))
-    attempts: dict[str, int] = {}
-    busy: dict[multiprocessing.connection.Connection, HandedIn] = {}
-    processes = []
-
-    def start() -> None:
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, out, numbers, jail, seed), daemon=True)
-        process.start()
-        theirs.close()
-        processes.append(process)
-        feed(ours)
-
-    def feed(connection) -> None:
-        if queue:
-            busy[connection] = queue.pop()
-            connection.send(busy[connection])
-        else:
-            connection.close()
-            busy.pop(connection, None)
-
-    for _ in range(min(os.cpu_count() or 1, len(waiting))):
-        start()
-    while busy:
-        ready = multiprocessing.connection.wait(list(busy))
-        for connection in [there for there in busy if there in ready]:
-            one = busy[connection]
-            try:
-                connection.recv()
-            except EOFError:  # the grader process is gone: try once more in a fresh one, then give up loudly
-                del busy[connection]
-                attempts[one.student] = attempts.get(one.student, 0) + 1
-                if attempts[one.student] >= MAX_ATTEMPTS:
-                    raise HarnessFault(f"the grader process died twice on {one.path}") from None
-                queue.append(one)
-                start()
-            else:
-                graded()
-                feed(connection)
-    for process in processes:
-        process.join()
-
-
 def _serve(connection, out: Path, numbers: list[int], jail: str, seed: int | None) -> None:
-    """A grader process: grades what comes over the connection until it closes."""
+    """A grader process: it writes the report of each submission it is handed."""
 
     def job(grader: Grader) -> None:
-        while True:
-            try:
-                one = connection.recv()
-            except EOFError:
-                return
+        for one in requests(connection):
             report.write(grader.grade(one.read(), seed), _path(out, one.student))
             try:
                 connection.send(one.student)

@@ -345,8 +345,8 @@ def test_logits(student, draw, expect):
     expect.close("logits", logits, table.to(logits.dtype)[idx], why=why, record=False)
     rows = torch.cdist(table, table).add(torch.eye(size)).min().item()
     expect.true("each token has its own row", rows > 1e-6, why="Two tokens have the same logits.", seen=rows > 1e-6)
-    every = torch.cat([torch.arange(size), draw.randint(0, size, (25,))]).reshape(4, 9)
-    targets = draw.randint(0, size, (4, 9))
+    every = (torch.arange(size + 2) + 3 * torch.arange(4)[:, None]) % size  # each row holds each token
+    targets = draw.randint(1, size, every.shape)
     reply = model(every, targets)
     expect.tensor("loss", reply[1] if isinstance(reply, list) and len(reply) == 2 else reply, shape=())
     student.zero_grad(model)
@@ -621,7 +621,7 @@ def test_train_bigram(student, draw, expect):
     why = f"After 500 steps the loss on new text is {loss:.3f}; counting pairs would give about {floor + 0.02:.3f}."
     seen = progress(loss, ceiling, trained(train, steps=1), table, val)
     expect.true("it learns", loss <= ceiling, why=why, seen=seen)
-    window = train[:13]  # the only window of 12: each batch is the same, and training has an exact end
+    window = telling_window(train, 12)  # all of the text: each batch is the same, and training has an exact end
     fit = bigram_loss(trained(window, batch_size=14, block_size=12), window)
     best = counted_loss(window, size)
     why = f"On a text of one window training should end at its counted pairs, loss {best:.3f}, but it is at {fit:.3f}."
@@ -646,6 +646,14 @@ def test_train_bigram(student, draw, expect):
     early = bigram_loss(short, val)
     why = "20 steps give as good a model as 500: the number of steps is ignored."
     expect.true("more steps, lower loss", early > loss + 0.02, why=why, seen=early > loss + 0.02)
+
+
+def telling_window(ids, block_size):
+    """The first block_size + 1 ids that end in a pair of a token seen once, and not as they began."""
+    for window in ids.unfold(0, block_size + 1, 1):
+        if window[-1] != window[0] and int((window[:-1] == window[-2]).sum()) == 1:
+            return window
+    raise ValueError(f"these {len(ids)} ids hold no such window of {block_size}")
 
 
 def parts_touched(trained, seed, size):

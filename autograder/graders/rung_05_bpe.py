@@ -408,7 +408,7 @@ def test_long_run(student, draw, expect):
     merges = merges_of(expect, student, tokenizer, 6)
     if merges is None:
         return
-    text = letter * (100_000 + draw.integer(1, 50))
+    text = letter * (100_001 + 2 * draw.integer(0, 50))  # odd: joined from the wrong end, another letter is left over
     given, right = ids_of(tokenizer.encode(text)), bpe_replay.encode(text, merges)
     why = f"{len(text)} letters become {len(given or [])} ids, and should become these {len(right)}: {right[:3]}…"
     expect.true("ids of a long run", given == right, why=why, seen=bpe_replay.way_of(text, given, merges)[:1])
@@ -438,7 +438,8 @@ def test_held_out(student, draw, expect):
 
 def test_incremental(student, draw, expect):
     """Many merges take far less time than counting all pairs of the text anew for each."""
-    text = " ".join(draw.text(LETTERS, draw.integer(6, 12)) for _ in range(8000))
+    drawn = " ".join(draw.text(LETTERS, draw.integer(6, 12)) for _ in range(8000))
+    text = "".join(letter for letter, _ in itertools.groupby(drawn))  # no runs: how those are joined is another matter
     words = bpe_replay.words_of(bpe_replay.pieces(text))
     text_there = student.put(text)
     rounds = float("inf")
