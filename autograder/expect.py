@@ -17,6 +17,7 @@ TOLERANCE = {
     torch.float16: 1e-2,
     torch.bfloat16: 2e-2,
 }
+SHOWN = 8  # a tensor of no more values is shown whole
 KEPT_NUMBERS = 24
 KEPT_LETTERS = 200
 KEPT_DIGITS = 7
@@ -60,6 +61,10 @@ class Expect:
         """Exactly equal: numbers, strings, bytes, lists (tuples count as lists), dicts, tensors."""
         held = _same(actual, expected)
         message = f"{what} is {_short(actual)}, should be {_short(expected)}."
+        if not held and isinstance(expected, torch.Tensor) and expected.numel() > SHOWN:
+            problem = _tensor_problem(actual, expected.shape, expected.dtype, finite=False)
+            problem = problem or _difference(actual, expected, 0.0)[1]
+            message = f"{what}{_glue(problem)}{problem}."
         self._judge(what, held, message, why, _seen(actual, record))
 
     def true(self, what, condition, *, why="", seen=None, record=True, strain=0.0):
@@ -171,7 +176,14 @@ def _difference(actual, expected, tolerance) -> tuple[float, str | None]:
     place = f"[{', '.join(map(str, index))}] is" if index else " is"
     count = int((ratio > 1).sum())
     of = f" ({count} of {ratio.numel()} values differ)" if ratio.numel() > 1 else ""
-    return strain, f"{place} {a[tuple(index)].item():.6g}, should be {e[tuple(index)].item():.6g}{of}"
+    is_now, should_be = _told_apart(a[tuple(index)].item(), e[tuple(index)].item())
+    return strain, f"{place} {is_now}, should be {should_be}{of}"
+
+
+def _told_apart(a: float, b: float) -> tuple[str, str]:
+    """Both numbers with six digits, or as many as it takes to see a difference."""
+    pairs = ((f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in (6, 9, 12, 17))
+    return next((pair for pair in pairs if pair[0] != pair[1]), (f"{a:.6g}", f"{b:.6g}"))
 
 
 def _glue(problem) -> str:
@@ -210,7 +222,7 @@ def _plain(dtype) -> str:
 
 def _short(value) -> str:
     if isinstance(value, torch.Tensor):
-        if value.numel() <= 8:
+        if value.numel() <= SHOWN:
             return f"tensor({value.tolist()}, dtype={_plain(value.dtype)})"
         return f"a {_plain(value.dtype)} tensor of shape {tuple(value.shape)}"
     if isinstance(value, Ref):

@@ -1,8 +1,8 @@
 """A name is given only where it explains what was seen; a wrong name is worse than none."""
 
 from autograder import course
-from autograder.mistakes.catalogue import Mistake
 from autograder.mistakes import diagnosis
+from autograder.mistakes.catalogue import Mistake
 from autograder.mistakes.diagnosis import Diagnosis, Evidence, alike
 
 RUNG = course.find(2)

@@ -67,3 +67,14 @@ def test_a_diagnosis_run_records_and_raises_nothing():
     assert [(what, held) for what, held, _ in recorder.record] == [("out", False), ("n", False), ("seen", True)]
     assert recorder.record[1][2] is None
     assert recorder.record[2][2] == "nan"
+
+
+def test_as_many_digits_are_shown_as_a_difference_needs():
+    actual, expected = torch.tensor([[1.0, 4.3213801], [1.0, 4.32138]], dtype=torch.float64)
+    with pytest.raises(Wrong, match=r"loss\[1\] is 4.3213801, should be 4.32138 "):
+        Expect(recording=False).close("loss", actual, expected)
+    same = torch.arange(12).reshape(3, 4)
+    other = same.clone()
+    other[2, 1] = 7
+    with pytest.raises(Wrong, match=r"ids\[2, 1\] is 7, should be 9 \(1 of 12 values differ\)"):
+        Expect(recording=False).equal("ids", other, same)

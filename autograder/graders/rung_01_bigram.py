@@ -56,8 +56,9 @@ def test_tokenizer_round_trip(student, draw, expect):
     expect.equal("decode(encode(part))", back, part, why=why)
     expect.equal("encode('')", list(tokenizer.encode("") or []), [], why="No text, no ids.")
     expect.equal("decode([])", tokenizer.decode([]), "", why="No ids, no text.")
-    other = new_tokenizer(student, "xyz")
-    expect.equal("a second tokenizer", student.value(other.vocab_size), 3, why="Two tokenizers must not share a table.")
+    other = new_tokenizer(student, "\t xyz\r\n")
+    why = "Each character of '\\t xyz\\r\\n' counts, at the ends, too; and two tokenizers must not share a table."
+    expect.equal("a second tokenizer", student.value(other.vocab_size), 7, why=why)
     again = tokenizer.decode(tokenizer.encode(part))
     expect.equal("the first tokenizer afterwards", again, part, why="Two tokenizers must not share a table.")
 
@@ -82,15 +83,16 @@ def test_tokenizer_errors(student, draw, expect):
     text = "abcdefgh"
     tokenizer = new_tokenizer(student, text)
     known, position = draw.text(text, 200), draw.integer(30, 70)
-    broken = known[:position] + "Ω" + known[position:] + "Ψ"
+    broken = known[:position] + "Ω" + known[position:] + "Ψйϊ"  # the first is neither the least nor the greatest
     why = "A character that is not in the vocabulary must not be dropped or replaced in silence."
     expect.raises("encode of an unknown character", ValueError, tokenizer.encode, broken, why=why)
     message = message_of(tokenizer.encode, broken).casefold()
     named = any(name in message for name in ("ω", "03a9", "937", "greek capital letter omega"))
-    expect.true("its name", named, why="The error should name the first unknown character, here 'Ω'.", seen=named)
+    seen = "Ω" if named else [other for other in "ψйϊ" if other in message]
+    expect.true("its name", named, why="The error should name the first unknown character, here 'Ω'.", seen=seen)
     placed = any(str(place) in message for place in (position, position + 1))  # counted from 0, or from 1
     why = f"The error should say where the unknown character stands, here at position {position}."
-    expect.true("its position", placed, why=why, seen=placed)
+    expect.true("its position", placed, why=why, seen=[placed, any(map(str.isdigit, message))])
     for what, ids in (("V", [1, len(text)]), ("-1", [0, -1]), ("far out", [10**6])):
         why = "An id outside 0..V-1 stands for no character; -1 is not the last one."
         expect.raises(f"decode of {what}", ValueError, tokenizer.decode, ids, why=why)
@@ -621,6 +623,12 @@ def test_train_bigram(student, draw, expect):
     why = f"After 500 steps the loss on new text is {loss:.3f}; counting pairs would give about {floor + 0.02:.3f}."
     seen = progress(loss, ceiling, trained(train, steps=1), table, val)
     expect.true("it learns", loss <= ceiling, why=why, seen=seen)
+    short = trained(train, steps=20)
+    early = bigram_loss(short, val)
+    why = "20 steps give as good a model as 500: the number of steps is ignored."
+    expect.true("more steps, lower loss", early > loss + 0.02, why=why, seen=early > loss + 0.02)
+    if early <= ceiling:
+        return  # whatever the steps, each of the many runs below would take as long as it likes
     window = telling_window(train, 12)  # all of the text: each batch is the same, and training has an exact end
     fit = bigram_loss(trained(window, batch_size=14, block_size=12), window)
     best = counted_loss(window, size)
@@ -631,7 +639,7 @@ def test_train_bigram(student, draw, expect):
     why = "Of a text with three parts, training never saw a window of some; every window should have its chance."
     seen = [bool(missed), len(set.union(*touched)) > 1]
     expect.true("it sees the whole text", not missed, why=why, seen=seen)
-    short, first = trained(train, steps=20), trained(train, steps=1, learning_rate=1e-12)
+    first = trained(train, steps=1, learning_rate=1e-12)
     new_model(student, size + 1)  # uses up some of the process's randomness, which a seeded run must not notice
     repeats = torch.equal(trained(train, steps=20), short)
     new_model(student, size + 1)
@@ -643,9 +651,6 @@ def test_train_bigram(student, draw, expect):
     for option, value in (("batch_size", 5), ("block_size", 3), ("learning_rate", 3e-3)):
         differs = not torch.equal(trained(train, steps=20, **{option: value}), short)
         expect.true(option, differs, why=f"{option} is ignored: another one gives the very same model.", seen=differs)
-    early = bigram_loss(short, val)
-    why = "20 steps give as good a model as 500: the number of steps is ignored."
-    expect.true("more steps, lower loss", early > loss + 0.02, why=why, seen=early > loss + 0.02)
 
 
 def telling_window(ids, block_size):

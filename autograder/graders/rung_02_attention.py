@@ -116,6 +116,9 @@ def test_causal_average(student, draw, expect):
                 expected.to(dtype),
                 why="Position t is the mean of positions 0 to t: t + 1 rows, itself included, in x's dtype.",
             )
+        half = student.model.attention.causal_average(x.to(torch.bfloat16))
+        what = f"causal_average of bfloat16 {(B, T, C)}"
+        expect.tensor(what, half, shape=(B, T, C), dtype=torch.bfloat16, why="The mean is in x's dtype.")
 
 
 def test_causal_mask(student, draw, expect):
@@ -135,6 +138,9 @@ def test_causal_mask(student, draw, expect):
         ("causal_mask(4, None)", causal_mask(4, None)),
     ]:
         expect.equal(what, mask, weights.causal_mask(4), why="device is an optional second argument.")
+    elsewhere = student.value(student.keep(causal_mask, 4, device="meta").device.type)
+    why = f'causal_mask(4, device="meta") is on "{elsewhere}": on a GPU, a mask that stayed on the CPU fits no scores.'
+    expect.equal("the mask's device", elsewhere, "meta", why=why)
 
 
 def test_attention_values(student, draw, expect):

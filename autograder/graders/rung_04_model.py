@@ -310,6 +310,14 @@ def test_loss_values(student, draw, expect):
             why="Targets must not change the logits.",
             record=False,
         )
+    model.train()
+    result = model(idx, targets)
+    seen, loss = part(result, 0), part(result, 1)
+    given = loss.item() if isinstance(loss, torch.Tensor) and loss.numel() == 1 else math.nan
+    expected = gpt_loss(seen, targets).item() if is_like(seen, (B, T, V)) else math.nan
+    close = abs(given - expected) <= 1e-9 * (1 + abs(expected))
+    why = f"In train mode the loss is {given:.6g}; the mean cross-entropy of the logits beside it is {expected:.6g}."
+    expect.true("loss in train mode", close, why=why, seen=close or round(given - expected, 6))
 
 
 def test_positions(student, draw, expect):

@@ -42,6 +42,8 @@ def top_p(logits: torch.Tensor, p: float) -> torch.Tensor:
     the token that crosses p is the last one kept. At least one token stays, also for p = 0; p = 1 keeps all.
     """
     ### BEGIN SOLUTION
+    if p >= 1:
+        return logits.clone()  # a running sum may round to 1 before its end
     ordered, order = logits.sort(dim=-1, descending=True)
     probabilities = ordered.softmax(dim=-1)
     before = probabilities.cumsum(dim=-1) - probabilities  # the mass that was there before this token
