@@ -218,7 +218,8 @@ def test_parameter_groups(student, draw, expect):
             f"parameter {i}",
             seen == [wanted],
             seen=seen,
-            why=f"A parameter of shape {tuple(value.shape)} is {' and '.join(seen) or 'in no group'}, and should be {wanted}.",
+            why=f"A parameter of shape {tuple(value.shape)} is {' and '.join(seen) or 'in no group'}, and should be"
+            f" {wanted}.",
         )
 
 
@@ -536,8 +537,8 @@ def test_step_clipping(student, draw, expect):
             weights_of(student, model),
             flat(descended(weights, clipped(gradients, bound), 0.3)),
             why=f"The gradient of the mean loss has norm {norm(gradients):.3f} over all parameters together;"
-            f" grad_clip={bound} should {'scale it to that' if bound and bound < norm(gradients) else 'leave it alone'},"
-            " before the optimizer's step.",
+            f" grad_clip={bound} should {'scale it' if bound and bound < norm(gradients) else 'leave it alone'}, before"
+            " the optimizer's step.",
         )
 
 

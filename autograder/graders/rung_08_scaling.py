@@ -127,8 +127,8 @@ def test_count_parameters(student, draw, expect):
             f"configuration {index + 1}",
             right,
             seen=seen - expected if isinstance(seen, int) else type(seen).__name__,
-            why=f"count_parameters is {design_notes.shown(seen)} ({type(seen).__name__}) for {described(sizes)}; such a GPT"
-            f" of yours has {expected:,}, and a count is an int.",
+            why=f"count_parameters is {design_notes.shown(seen)} ({type(seen).__name__}) for {described(sizes)}; such a"
+            f" GPT of yours has {expected:,}, and a count is an int.",
         )
 
 
