@@ -567,7 +567,7 @@ def test_filtered_sampling(student, draw, expect):
         why = "The ids should follow the softmax over the nucleus."
         expect_distribution(expect, f"top_p = {p}: draws", new, V, distributions(known, prompt, n), why=why)
     prompts = draw.randint(0, V, (2, 3))
-    for option in ({"top_p": 0.0}, {"top_k": 1}, {"temperature": 0.0}):
+    for option in ({"top_p": 0.0}, {"temperature": 0.0}):
         ids = student.sample.generate.generate(model, prompts, 4, **option)
         [(name, value)] = option.items()
         ids = expect_ids(expect, f"{name} = {value}", ids, prompts, 4, V)
@@ -899,7 +899,7 @@ def test_stream(student, draw, expect):
     calls = student.value(model.calls)
     lazy = calls == 2
     why_lazy = f"After two ids the model has been called {calls} times: yield an id before you compute the next one."
-    expect.true("lazy", lazy and [whole(value) for value in found] == expected[:2], why=why_lazy, seen=lazy)
+    expect.true("lazy", lazy and [whole(value) for value in found] == expected[:2], why=why_lazy, seen=lazy or calls)
     prompt = draw.randint(0, V, (1, 3))
     seed = draw.seed()
     for what, options in [
@@ -1144,21 +1144,15 @@ def expect_influence(student, draw, expect, model):
 
 
 def expect_fresh_cache(student, draw, expect, model):
-    """Two prompts, each with a cache of its own, know nothing of each other."""
+    """A second prompt, with a cache of its own, knows nothing of the first."""
     V = GPT_SIZES["vocab_size"]
     first, second = draw.randint(0, V, (2, 6)), draw.randint(0, V, (2, 5))
-    cache = student.keep(model.new_cache, 2)
-    in_chunks(expect, model, "first prompt", first[:, :4], (4,), cache)
+    in_chunks(expect, model, "first prompt", first, (4, 2), student.keep(model.new_cache, 2))
     cached = in_chunks(expect, model, "second prompt", second, (3, 2), student.keep(model.new_cache, 2))
     full = logits_of(model(second))
     wanted = full if is_tensor(full, cached.shape, torch.float64) else torch.zeros_like(cached)
     why = "new_cache gives an empty cache: a second prompt must not meet the keys and values of the first."
     expect.close("second prompt: logits", cached, wanted, why=why)
-    cached = in_chunks(expect, model, "first prompt goes on", first[:, 4:], (2,), cache)
-    full = logits_of(model(first))[:, 4:]
-    wanted = full if is_tensor(full, cached.shape, torch.float64) else torch.zeros_like(cached)
-    why = "Every call of new_cache makes another cache: the first prompt's must not have changed with the second one."
-    expect.close("first prompt goes on: logits", cached, wanted, why=why)
 
 
 def test_cache_generate(student, draw, expect):
