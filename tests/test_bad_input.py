@@ -19,7 +19,7 @@ def causal_mask({signature}):
 """
 
 
-def submitted(body="return torch.ones(T, T).tril().bool()", signature="T, device=None", before=""):
+def submitted(body="return torch.ones(T, T, device=device).tril().bool()", signature="T, device=None", before=""):
     text = CAUSAL_MASK.format(body=body, signature=signature, before=before)
     return of("bad", reference() | {"model/attention.py": text.encode()})
 
