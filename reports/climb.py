@@ -141,7 +141,6 @@ def train(
         "eval_tokens": EVAL_TOKENS,
         "sample_tokens": SAMPLE_TOKENS,
         "out_dir": str((out / "runs" / rung.name.replace(" ", "-")).resolve()),
-        "threads": None if rung.name == NANO_GPT else 1,  # the six are too small to be shared among threads
     }
     log_path = out / f"{rung.name.replace(' ', '-')}.log"
     last: dict = {}
