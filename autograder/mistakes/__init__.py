@@ -1,1 +1,0 @@
-"""The catalogue of known mistakes, and how a failing submission is matched with it."""
