@@ -1,43 +1,59 @@
-"""What grading says: the typed report, its JSON form (docs/report.schema.json), and the table that people read."""
+"""What grading says: the typed report, its JSON form (docs/report.schema.json), and the text that a terminal shows."""
 
+import textwrap
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 from tabulate import tabulate
 
-from autograder.files import write_atomically
+from data.files import write_atomically
 
-SCHEMA = "gpt-ladder/report/1"
-Status = Literal["passed", "failed", "timeout", "crashed", "missing", "blocked"]
+WIDTH = 80
+LABELS = 8  # columns in front of an explanation's text: "  rule  "
+TITLE = 58  # columns of an item's title in the table
+
+_MARKS = {"passed": "✓", "failed": "✗", "timeout": "⏱", "crashed": "✗", "missing": "·", "blocked": "…"}
+_UNNAMED = {"failed": "failed; no known mistake fits"}
 
 
 class ItemResult(msgspec.Struct, kw_only=True):
-    """`message` says what was seen and why it is wrong; `mistake` is a slug of the catalogue, or None."""
+    """One item's verdict, in parts, each true to its name and empty if there is nothing to say.
+
+    seen: what the submission gave, and what was expected. rule: a sentence about every right submission. mistake and
+    cause: the catalogued mistake that explains what was seen. hint: where to look next. handout: what to read.
+    """
 
     id: str
     title: str
-    status: Status
+    status: Literal["passed", "failed", "timeout", "crashed", "missing", "blocked"]
     points: int
     max_points: int
     mistake: str | None = None
-    message: str = ""
+    seen: str = ""
+    rule: str = ""
+    cause: str = ""
     hint: str = ""
     handout: str = ""
     seconds: float = 0.0
 
 
-class MilestoneResult(msgspec.Struct, kw_only=True):
+class RungResult(msgspec.Struct, kw_only=True):
+    """`id` is the milestone's number. `fingerprint` stands for all that its verdicts depend on besides submission and seed."""
+
     id: int
     slug: str
     title: str
     points: int
     max_points: int
     seconds: float
+    fingerprint: str
     items: list[ItemResult]
 
 
 class SubmissionInfo(msgspec.Struct, kw_only=True):
+    """What was graded. `findings` lists what was left out, and why."""
+
     path: str
     sha256: str
     findings: list[str] = []
@@ -50,60 +66,82 @@ class Report(msgspec.Struct, kw_only=True):
     submission: SubmissionInfo
     seed: int
     jail: Literal["bubblewrap", "none"]
-    harness: str
     points: int
     max_points: int
-    milestones: list[MilestoneResult]
+    rungs: list[RungResult] = msgspec.field(name="milestones")
+
+    @property
+    def items(self) -> list[ItemResult]:
+        return [item for rung in self.rungs for item in rung.items]
+
+
+def schema_of(course: str) -> str:
+    return f"{course}/report/2"
 
 
 def write(report: Report, path: Path) -> None:
     write_atomically(path, msgspec.json.format(msgspec.json.encode(report), indent=2))
 
 
+def read(path: Path) -> Report:
+    """Raises msgspec.DecodeError if the file is not a report of this schema."""
+    return msgspec.json.decode(path.read_bytes(), type=Report)
+
+
 def text(report: Report) -> str:
-    """The report as a terminal shows it."""
-    parts = [_milestone_text(milestone) for milestone in report.milestones]
-    for finding in report.submission.findings:
-        parts.append(f"note: {finding}")
+    """The report as a terminal of 80 columns shows it."""
+    parts = [_rung_text(rung) for rung in report.rungs]
+    parts += [textwrap.fill(f"note: {finding}", WIDTH) for finding in report.submission.findings]
     parts.append(_summary(report))
     return "\n\n".join(parts)
 
 
-def _milestone_text(milestone: MilestoneResult) -> str:
+def _rung_text(rung: RungResult) -> str:
     rows = [
-        (_MARKS[item.status], item.title, f"{item.points}/{item.max_points}", item.mistake or "")
-        for item in milestone.items
+        (_MARKS[item.status], "\n".join(textwrap.wrap(item.title, TITLE)), f"{item.points}/{item.max_points}")
+        for item in rung.items
     ]
-    table = tabulate(rows, headers=["", "item", "points", "mistake"], tablefmt="simple", disable_numparse=True)
-    head = f"Milestone {milestone.id}: {milestone.title}   {milestone.points}/{milestone.max_points} points"
-    return "\n".join([head, "", table, *_explanations(milestone)])
+    table = tabulate(rows, headers=["", "item", "points"], tablefmt="simple", disable_numparse=True)
+    head = f"Milestone {rung.id}: {rung.title}   {rung.points}/{rung.max_points} points"
+    return "\n".join([head, "", table, *_explanations(rung)])
 
 
-def _explanations(milestone: MilestoneResult) -> list[str]:
-    """One paragraph per verdict that is not a pass; equal explanations are given once."""
+def _explanations(rung: RungResult) -> list[str]:
+    """A few labelled lines per verdict that is not a pass; equal explanations are given once."""
     lines: list[str] = []
-    said: set[tuple[str, str]] = set()
-    for item in milestone.items:
-        key = (item.message, item.hint)
-        if item.status == "passed" or key in said:
+    said: set[tuple[str, ...]] = set()
+    for item in rung.items:
+        parts = item.seen, item.rule, item.cause, item.hint
+        if item.status == "passed" or parts in said:
             continue
-        said.add(key)
-        lines += ["", f"{_MARKS[item.status]} {item.id} ({item.status})", f"  {item.message}"]
-        if item.status != "blocked":
-            lines += [f"  hint: {item.hint}", f"  read: {item.handout}"]
+        said.add(parts)
+        lines += ["", f"{_MARKS[item.status]} {item.id} ({item.mistake or _UNNAMED.get(item.status, item.status)})"]
+        read = "" if item.status == "blocked" else item.handout
+        labels = ("cause", item.cause), ("seen", item.seen), ("rule", item.rule), ("hint", item.hint), ("read", read)
+        for label, said_here in labels:
+            lines += labelled(label, said_here)
     return lines
 
 
-_MARKS = {"passed": "✓", "failed": "✗", "timeout": "⏱", "crashed": "✗", "missing": "·", "blocked": "…"}
+def labelled(label: str, said: str) -> list[str]:
+    """The lines of one part: its label, then its text, wrapped. Indented lines (a tensor's rows) are left as they are."""
+    lines: list[str] = []
+    for line in said.splitlines():
+        rows = line.startswith(" ")
+        lines += [line] if rows else textwrap.wrap(line, WIDTH - LABELS, break_on_hyphens=False)
+    first = f"{label:>{LABELS - 2}}  "
+    return [f"{first if number == 0 else ' ' * LABELS}{line}" for number, line in enumerate(lines)]
 
 
 def _summary(report: Report) -> str:
-    items = [item for milestone in report.milestones for item in milestone.items]
-    passed = sum(item.status == "passed" for item in items)
-    notice = ""
+    passed = sum(item.status == "passed" for item in report.items)
+    lines = [
+        f"{report.points}/{report.max_points} points, {passed}/{len(report.items)} items."
+        f" To repeat exactly: --seed {report.seed}"
+    ]
     if report.jail == "none":
-        notice = "\nNo bubblewrap here: this code ran as a plain subprocess, which is fit for your own work only."
-    return (
-        f"{report.points}/{report.max_points} points, {passed}/{len(items)} items."
-        f" To repeat exactly: --seed {report.seed}{notice}"
-    )
+        lines += textwrap.wrap(
+            "There is no bubblewrap here: this code ran as a plain subprocess, which is fit for your own work only.",
+            WIDTH,
+        )
+    return "\n".join(lines)

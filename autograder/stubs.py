@@ -3,7 +3,7 @@
 import ast
 import re
 
-from autograder.course import CourseError
+from autograder.errors import CourseError
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"  # nbgrader's own markers
 PLACEHOLDER = "# YOUR CODE HERE"

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tabulate import tabulate
 
 from autograder.errors import UnusableInput
-from autograder.files import write_atomically
+from data.files import write_atomically
 from autograder.submission import digest, read
 from data import embedded, registry
 from data.corpus import Corpus
@@ -37,7 +37,7 @@ NANO_GPT_LOSS = 1.8857
 
 
 @dataclass(frozen=True)
-class Rung:
+class Assembly:
     """One training. `published`: its validation loss on Tiny Shakespeare, reproduced, in nats per character."""
 
     name: str
@@ -47,14 +47,14 @@ class Rung:
     seed: int = 1337
 
 
-RUNGS = [
-    Rung("bigram", 3000, 1e-2, 2.49),
-    Rung("one head", 5000, 1e-3, 2.41),
-    Rung("four heads", 5000, 1e-3, 2.28),
-    Rung("feed-forward", 5000, 1e-3, 2.24),
-    Rung("residual blocks", 5000, 1e-3, 2.09),
-    Rung("LayerNorm", 5000, 1e-3, 2.07),
-    Rung(NANO_GPT, 2000, 1e-3, NANO_GPT_LOSS),
+ASSEMBLIES = [
+    Assembly("bigram", 3000, 1e-2, 2.49),
+    Assembly("one head", 5000, 1e-3, 2.41),
+    Assembly("four heads", 5000, 1e-3, 2.28),
+    Assembly("feed-forward", 5000, 1e-3, 2.24),
+    Assembly("residual blocks", 5000, 1e-3, 2.09),
+    Assembly("LayerNorm", 5000, 1e-3, 2.07),
+    Assembly(NANO_GPT, 2000, 1e-3, NANO_GPT_LOSS),
 ]
 
 
@@ -69,11 +69,13 @@ class Result(msgspec.Struct, frozen=True):
     sample: str
 
 
-class RungFailed(Exception):
+class AssemblyFailed(Exception):
     """The code in the folder could not train this rung; the message is the last thing that it said."""
 
 
-def climb(code: Path, corpus: Corpus, out: Path, *, rungs: list[Rung] = RUNGS, console: Console | None = None) -> str:
+def climb(
+    code: Path, corpus: Corpus, out: Path, *, assemblies: list[Assembly] = ASSEMBLIES, console: Console | None = None
+) -> str:
     """Trains every rung that is not done yet and returns the page as text; writes climb.json, .txt, .png and .svg to
     out.
 
@@ -93,56 +95,56 @@ def climb(code: Path, corpus: Corpus, out: Path, *, rungs: list[Rung] = RUNGS, c
     text_file = out / "corpus.txt"
     write_atomically(text_file, corpus.text.encode())
     with progress_bars(console) as progress:
-        for rung in rungs:
-            key = key_of(rung, digest(sources), corpus)
-            bar = progress.add_task(rung.name, total=rung.steps, note="")
-            if rung.name in done and done[rung.name].key == key:
-                progress.update(bar, completed=rung.steps, note=f"val {done[rung.name].val_loss:.4f} (kept)")
+        for assembly in assemblies:
+            key = key_of(assembly, digest(sources), corpus)
+            bar = progress.add_task(assembly.name, total=assembly.steps, note="")
+            if assembly.name in done and done[assembly.name].key == key:
+                progress.update(bar, completed=assembly.steps, note=f"val {done[assembly.name].val_loss:.4f} (kept)")
                 continue
-            done.pop(rung.name, None)
+            done.pop(assembly.name, None)
             try:
-                done[rung.name] = train(rung, key, code, text_file, corpus, out, shower(progress, bar))
-            except RungFailed as error:
-                failed[rung.name] = str(error)
+                done[assembly.name] = train(assembly, key, code, text_file, corpus, out, shower(progress, bar))
+            except AssemblyFailed as error:
+                failed[assembly.name] = str(error)
                 progress.update(bar, note="failed")
                 continue
-            progress.update(bar, completed=rung.steps, note=f"val {done[rung.name].val_loss:.4f}")
+            progress.update(bar, completed=assembly.steps, note=f"val {done[assembly.name].val_loss:.4f}")
             save(out / "climb.json", done)
     text_file.unlink()
-    text = page(rungs, done, failed, corpus)
+    text = page(assemblies, done, failed, corpus)
     write_atomically(out / "climb.txt", f"{text}\n".encode())
-    shown = {rung.name: done[rung.name] for rung in rungs if rung.name in done}
+    shown = {assembly.name: done[assembly.name] for assembly in assemblies if assembly.name in done}
     if shown:
-        plot(shown, rungs, corpus, out)
+        plot(shown, assemblies, corpus, out)
     return text
 
 
 # One rung
 
 
-def key_of(rung: Rung, code: str, corpus: Corpus) -> str:
+def key_of(assembly: Assembly, code: str, corpus: Corpus) -> str:
     """What the result depends on, as a hash."""
-    parts = [code, corpus.sha256, CHILD.read_text(), json.dumps([asdict(rung), EVAL_TOKENS, SAMPLE_TOKENS])]
+    parts = [code, corpus.sha256, CHILD.read_text(), json.dumps([asdict(assembly), EVAL_TOKENS, SAMPLE_TOKENS])]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def train(
-    rung: Rung, key: str, code: Path, text_file: Path, corpus: Corpus, out: Path, show: Callable[[dict], None]
+    assembly: Assembly, key: str, code: Path, text_file: Path, corpus: Corpus, out: Path, show: Callable[[dict], None]
 ) -> Result:
-    """Trains one rung in a process of its own. Raises RungFailed with what the code said last."""
+    """Trains one rung in a process of its own. Raises AssemblyFailed with what the code said last."""
     job = {
-        "rung": rung.name,
-        "steps": rung.steps,
-        "learning_rate": rung.learning_rate,
-        "seed": rung.seed,
+        "rung": assembly.name,
+        "steps": assembly.steps,
+        "learning_rate": assembly.learning_rate,
+        "seed": assembly.seed,
         "code": str(code.resolve()),
         "corpus": str(text_file.resolve()),
         "has_newline": "\n" in corpus.text,
         "eval_tokens": EVAL_TOKENS,
         "sample_tokens": SAMPLE_TOKENS,
-        "out_dir": str((out / "runs" / rung.name.replace(" ", "-")).resolve()),
+        "out_dir": str((out / "runs" / assembly.name.replace(" ", "-")).resolve()),
     }
-    log_path = out / f"{rung.name.replace(' ', '-')}.log"
+    log_path = out / f"{assembly.name.replace(' ', '-')}.log"
     last: dict = {}
     with log_path.open("wb") as log:
         child = subprocess.Popen(
@@ -162,7 +164,7 @@ def train(
                 child.kill()
                 raise
     if child.returncode != 0 or "val_loss" not in last:
-        raise RungFailed(last_words(log_path, child.returncode))
+        raise AssemblyFailed(last_words(log_path, child.returncode))
     log_path.unlink()
     return Result(key=key, **last)
 
@@ -227,20 +229,22 @@ def shower(progress: Progress, bar) -> Callable[[dict], None]:
     return show
 
 
-def page(rungs: list[Rung], done: dict[str, Result], failed: dict[str, str], corpus: Corpus) -> str:
-    """The table, with the published values where the corpus is theirs, and what is to be said about the last rung."""
+def page(assemblies: list[Assembly], done: dict[str, Result], failed: dict[str, str], corpus: Corpus) -> str:
+    """The table, with the published values where the corpus is theirs, and what is to be said about the last assembly."""
     famous = is_shakespeare(corpus)
     own = corpus.sha256 == embedded.SHA256
     headers = ["rung", "val loss", *(["published"] if famous else []), "parameters", "seconds"]
     headers += [*(["valid lines"] if own else []), "sample"]
     rows = []
-    for rung in rungs:
-        result = done.get(rung.name)
+    for assembly in assemblies:
+        result = done.get(assembly.name)
         if result is None:
-            rows.append([rung.name, "-", *(["-"] if famous else []), "-", "-", *(["-"] if own else []), "not trained"])
+            rows.append(
+                [assembly.name, "-", *(["-"] if famous else []), "-", "-", *(["-"] if own else []), "not trained"]
+            )
             continue
-        row = [rung.name, f"{result.val_loss:.4f}"]
-        row += [f"{rung.published:g}"] if famous else []
+        row = [assembly.name, f"{result.val_loss:.4f}"]
+        row += [f"{assembly.published:g}"] if famous else []
         row += [f"{result.parameters:,}", f"{result.seconds:.0f}"]
         row += [str(parser.score(result.sample).lines)] if own else []
         rows.append([*row, sample_line(result.sample)])
@@ -279,8 +283,8 @@ def sample_line(sample: str) -> str:
     return line[:48]
 
 
-def plot(shown: dict[str, Result], rungs: list[Rung], corpus: Corpus, out: Path) -> None:
-    """Validation losses rung by rung, as climb.png and climb.svg."""
+def plot(shown: dict[str, Result], assemblies: list[Assembly], corpus: Corpus, out: Path) -> None:
+    """Validation losses rung by assembly, as climb.png and climb.svg."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -291,7 +295,7 @@ def plot(shown: dict[str, Result], rungs: list[Rung], corpus: Corpus, out: Path)
     axes.plot(names, [result.val_loss for result in shown.values()], "o-", label="val loss")
     axes.plot(names, [result.train_loss for result in shown.values()], "o:", alpha=0.5, label="train loss")
     if is_shakespeare(corpus):
-        published = {rung.name: rung.published for rung in rungs}
+        published = {assembly.name: assembly.published for assembly in assemblies}
         axes.plot(names, [published[name] for name in names], "_", markersize=24, color="black", label="published")
     if corpus.sha256 == embedded.SHA256:
         axes.axhline(entropy.exact(), color="black", linestyle="--", label="entropy of the corpus")

@@ -4,22 +4,22 @@ from collections.abc import Iterator
 
 import msgspec
 
-from autograder.audit.outcomes import Outcome
-from autograder.audit.subjects import Subject
-from autograder.course import Milestone
-from autograder.mistakes.catalogue import Mistake
-from autograder.mistakes.diagnosis import Diagnosis
+from autograder.check_course.subjects import Subject
+from autograder.course import Rung
+from autograder.grading.catalogue import Mistake
+from autograder.grading.diagnosis import Diagnosis
+from autograder.grading.verdict import ItemOutcome, RungOutcome
 
 
 class Problem(msgspec.Struct, frozen=True):
     """Something that must not be: in which rung, about which submission, what."""
 
-    milestone: str
+    rung: str
     subject: str
     complaint: str
 
     def __str__(self) -> str:
-        return f"{self.milestone}: {self.subject}: {self.complaint}"
+        return f"{self.rung}: {self.subject}: {self.complaint}"
 
 
 class Trial(msgspec.Struct):
@@ -27,7 +27,7 @@ class Trial(msgspec.Struct):
 
     subject: Subject
     mistake: Mistake
-    outcome: Outcome
+    outcome: RungOutcome
     names: set[str]
 
     @property
@@ -43,53 +43,57 @@ class Trial(msgspec.Struct):
         return self.names - {self.mistake.name}
 
 
-def trial(milestone: Milestone, subject: Subject, mistake: Mistake, outcome: Outcome, diagnosis: Diagnosis) -> Trial:
-    found = diagnosis.name(milestone, outcome.statuses, outcome.evidence).values()
-    return Trial(subject, mistake, outcome, {one.name for one in found if one is not None})
+def trial(rung: Rung, subject: Subject, mistake: Mistake, outcome: RungOutcome, diagnosis: Diagnosis) -> Trial:
+    found = diagnosis.name(rung, outcome.statuses, outcome.evidence).values()
+    return Trial(subject, mistake, outcome, {named.name for named in found if named is not None})
 
 
-def right(milestone: Milestone, subject: Subject, outcome: Outcome) -> Iterator[Problem]:
+def right(rung: Rung, subject: Subject, outcome: RungOutcome) -> Iterator[Problem]:
     """A solution or alternative must be full."""
     for item in outcome.items:
         if item.status != "passed":
-            complaint = f"loses {item.id} ({item.status}): {item.message}"
-            yield Problem(milestone.name, f"{subject.kind} {subject.name}", complaint)
+            complaint = f"loses {item.id} ({item.status}): {_said(item)}"
+            yield Problem(rung.name, f"{subject.kind} {subject.name}", complaint)
 
 
-def unwritten(milestone: Milestone, outcome: Outcome) -> Iterator[Problem]:
+def unwritten(rung: Rung, outcome: RungOutcome) -> Iterator[Problem]:
     """Stubs get nothing, and each item says what to write."""
     for item in outcome.items:
         if item.points:
-            yield Problem(milestone.name, "stubs", f"earn {item.points} points at {item.id}")
+            yield Problem(rung.name, "stubs", f"earn {item.points} points at {item.id}")
         elif item.status not in ("missing", "blocked"):
-            yield Problem(milestone.name, "stubs", f"end {item.id} as {item.status}, not missing: {item.message}")
+            yield Problem(rung.name, "stubs", f"end {item.id} as {item.status}, not missing: {_said(item)}")
 
 
-def wrong(milestone: Milestone, trial: Trial) -> Iterator[Problem]:
+def wrong(rung: Rung, trial: Trial) -> Iterator[Problem]:
     """A mistake must lose points under its own name and no other."""
     subject = f"{trial.subject.kind} {trial.subject.name}"
     if not trial.caught:
-        yield Problem(milestone.name, subject, "is not caught")
+        yield Problem(rung.name, subject, "is not caught")
         return
     for name in sorted(trial.misnamed):
-        yield Problem(milestone.name, subject, f"is named {name}")
+        yield Problem(rung.name, subject, f"is named {name}")
     if not trial.named:
         items = [item for item in trial.outcome.items if item.status not in ("passed", "blocked")]
-        seen = "; ".join(f"{item.id}: {item.message}" for item in items)
-        yield Problem(milestone.name, subject, f"is caught but not named ({seen})")
+        seen = "; ".join(f"{item.id}: {_said(item)}" for item in items)
+        yield Problem(rung.name, subject, f"is caught but not named ({seen})")
 
 
-def idle_items(milestone: Milestone, trials: list[Trial], diagnosis: Diagnosis) -> Iterator[Problem]:
+def idle_items(rung: Rung, trials: list[Trial], diagnosis: Diagnosis) -> Iterator[Problem]:
     """Items that could be deleted without any mistake losing its detection or its name."""
-    for item in milestone.items:
-        if not any(_depends_on(item.id, milestone, one, diagnosis) for one in trials if one.caught):
-            yield Problem(milestone.name, item.id, "could be deleted: no catalogued mistake needs it")
+    for item in rung.items:
+        if not any(_depends_on(item.id, rung, trial, diagnosis) for trial in trials if trial.caught):
+            yield Problem(rung.name, item.id, "could be deleted: no catalogued mistake needs it")
 
 
-def _depends_on(item: str, milestone: Milestone, trial: Trial, diagnosis: Diagnosis) -> bool:
+def _depends_on(item: str, rung: Rung, trial: Trial, diagnosis: Diagnosis) -> bool:
     statuses = {name: status for name, status in trial.outcome.statuses.items() if name != item}
     if all(status == "passed" for status in statuses.values()):
         return True
     evidence = {name: seen for name, seen in trial.outcome.evidence.items() if name != item}
-    without = diagnosis.without(item).name(milestone, statuses, evidence).values()
-    return trial.named and trial.mistake.name not in {one.name for one in without if one is not None}
+    without = diagnosis.without(item).name(rung, statuses, evidence).values()
+    return trial.named and trial.mistake.name not in {named.name for named in without if named is not None}
+
+
+def _said(item: ItemOutcome) -> str:
+    return " ".join(part for part in (item.seen, item.rule) if part)

@@ -1,23 +1,22 @@
 """Mutants: the reference with one mechanical change each, such as an operator, a constant, an argument or a statement.
 
-What a person's mistakes do not cover, these may. A mutant that no grader notices is classified by hand, in
-`survivors.toml`: either nothing observable changes, or the contract leaves the choice open, or it is a hole to close.
+What a person's mistakes do not cover, these may. A mutant that no grader notices is classified by hand, in the
+rung's `survivors.toml`: either nothing observable changes, or the contract leaves the choice open, or it is a hole to close.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import libcst as cst
 import msgspec
 from libcst.metadata import MetadataWrapper, ParentNodeProvider
 
-from autograder.audit.subjects import Subject, reference
-from autograder.course import CourseError, Milestone, Text
+from autograder.check_course.subjects import Subject
+from autograder.course import Mutants, Rung, Text
+from autograder.errors import CourseError
 
 PER_RUNG = 45
 ENOUGH, MOST = 16, 160  # letters of code that a mutant's name shows
-SURVIVORS = Path(__file__).parent / "survivors.toml"
 
 BINARY: dict[type, type] = {
     cst.Add: cst.Subtract, cst.Subtract: cst.Add, cst.Multiply: cst.Divide, cst.Divide: cst.Multiply,
@@ -35,16 +34,14 @@ AUGMENTED: dict[type, type] = {
     cst.DivideAssign: cst.MultiplyAssign,
 }
 NAMES = {
-    "True": "False", "False": "True", "max": "min", "min": "max", "any": "all", "all": "any", "tril": "triu",
-    "argmax": "argmin", "sum": "mean", "mean": "sum", "floor": "ceil", "zeros": "ones", "ones": "zeros",
-    "topk": "sort", "train": "eval", "eval": "train",
+    "True": "False", "False": "True", "max": "min", "min": "max", "any": "all", "all": "any", "sum": "mean",
+    "mean": "sum", "floor": "ceil",
 }  # fmt: skip
 
 
 class Survivor(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Why a mutant that gets full marks may live. `verdict`: equivalent, or a choice that the contract leaves."""
 
-    rung: int
     mutant: Text
     verdict: str
     why: Text
@@ -54,39 +51,42 @@ class _Survivors(msgspec.Struct, forbid_unknown_fields=True):
     survivor: list[Survivor] = []
 
 
-def survivors() -> dict[tuple[int, str], Survivor]:
+def survivors(rung: Rung) -> dict[str, Survivor]:
+    """The rung's classified mutants by name, from its hidden/survivors.toml."""
+    path = rung.hidden / "survivors.toml"
+    if not path.exists():
+        return {}
     try:
-        found = msgspec.toml.decode(SURVIVORS.read_bytes(), type=_Survivors).survivor
-    except msgspec.DecodeError as error:
-        raise CourseError(f"{SURVIVORS}: {error}") from None
-    return {(one.rung, one.mutant): one for one in found}
+        found = msgspec.toml.decode(path.read_bytes(), type=_Survivors).survivor
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CourseError(f"{path}: {error}") from None
+    return {survivor.mutant: survivor for survivor in found}
 
 
-def mutants(milestone: Milestone) -> list[Subject]:
+def mutants(rung: Rung, reference: dict[str, bytes], rules: Mutants) -> list[Subject]:
     """The rung's share: a fixed choice among all mutants of its files, spread evenly by a hash of their names."""
     every = [
         (name, file, change)
-        for file in milestone.manifest.files
+        for file in rung.manifest.files
         if file.endswith(".py")
-        for name, change in _changes(file, reference()[file].decode())
+        for name, change in _changes(file, reference[file].decode(), rules)
     ]
-    chosen = sorted(every, key=lambda one: hashlib.sha256(one[0].encode()).digest())[:PER_RUNG]
+    chosen = sorted(every, key=lambda mutant: hashlib.sha256(mutant[0].encode()).digest())[:PER_RUNG]
     return [
-        Subject(milestone.number, "mutant", name, reference() | {file: change().encode()})
-        for name, file, change in chosen
+        Subject(rung.number, "mutant", name, reference | {file: change().encode()}) for name, file, change in chosen
     ]
 
 
-def _changes(file: str, text: str) -> Iterator[tuple[str, Callable[[], str]]]:
+def _changes(file: str, text: str, rules: Mutants) -> Iterator[tuple[str, Callable[[], str]]]:
     """(name, the changed code when called) of each mutant. A name has no line number, so that it outlives edits."""
     wrapper = MetadataWrapper(cst.parse_module(text))
     module, parents = wrapper.module, wrapper.resolve(ParentNodeProvider)
     seen: dict[str, int] = {}
     for node in _nodes(module):
-        place = _place(node, parents)
+        place = _place(node, parents, rules.skip)
         if place is None:
             continue
-        for old, new in _replacements(node):
+        for old, new in _replacements(node, NAMES | rules.swaps):
             around = _around(module, node, parents)
             name = f"{file} {place}: {_shown(module, around)} -> {_shown(module, _replaced(around, old, new))}"
             seen[name] = seen.get(name, 0) + 1
@@ -110,8 +110,11 @@ def _nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         yield from _nodes(child)
 
 
-def _place(node: cst.CSTNode, parents) -> str | None:
-    """The function that holds the node, as Class.method; None outside functions, and in what is no behaviour."""
+def _place(node: cst.CSTNode, parents, skip: list[str]) -> str | None:
+    """The function that holds the node, as Class.method.
+
+    None outside functions, in a function to skip, and where a change cannot matter (annotations, imports, messages).
+    """
     names: list[str] = []
     function = False
     while (parent := parents.get(node)) is not None:
@@ -123,7 +126,7 @@ def _place(node: cst.CSTNode, parents) -> str | None:
             names.append(node.name.value)
             function |= isinstance(node, cst.FunctionDef)
         node = parent
-    return ".".join(reversed(names)) if function and "load_weights" not in names else None
+    return ".".join(reversed(names)) if function and not set(skip) & set(names) else None
 
 
 def _shown(module: cst.Module, node: cst.CSTNode) -> str:
@@ -136,7 +139,7 @@ def _replaced(node: cst.CSTNode, old: cst.CSTNode, new) -> cst.CSTNode:
     return new if node is old else node.deep_replace(old, new)
 
 
-def _replacements(node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
+def _replacements(node: cst.CSTNode, names: dict[str, str]) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
     """(part of the node, what to put there) for every change that begins at this node."""
     if isinstance(node, cst.BinaryOperation) and type(node.operator) in BINARY:
         yield node, node.with_changes(operator=BINARY[type(node.operator)]())
@@ -154,8 +157,8 @@ def _replacements(node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]
             yield node, cst.Integer(str(int(node.value, 0) - 1))
     elif isinstance(node, cst.Float):
         yield node, cst.Float(repr(2 * float(node.value) if float(node.value) else 1.0))
-    elif isinstance(node, cst.Name) and node.value in NAMES:
-        yield node, cst.Name(NAMES[node.value])
+    elif isinstance(node, cst.Name) and node.value in names:
+        yield node, cst.Name(names[node.value])
     elif isinstance(node, cst.AugAssign) and type(node.operator) in AUGMENTED:
         yield node, node.with_changes(operator=AUGMENTED[type(node.operator)]())
     elif isinstance(node, cst.IfExp):

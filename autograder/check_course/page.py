@@ -5,23 +5,20 @@ from collections.abc import Callable, Iterable
 import msgspec
 from tabulate import tabulate
 
-from autograder.audit.judge import Trial
-from autograder.audit.mutants import Survivor, survivors
-from autograder.audit.outcomes import Outcome
-from autograder.audit.run import Audit, RungAudit
-from autograder.audit.stability import Flake
-from autograder.course import ROOT
-from autograder.files import write_atomically
-
-MARKDOWN = ROOT / "docs" / "grader-report.md"
-JSON = ROOT / "docs" / "grader-report.json"
+from autograder.check_course.judge import Trial
+from autograder.check_course.mutants import survivors
+from autograder.check_course.run import CourseCheck, RungCheck
+from autograder.check_course.stability import Flake
+from autograder.course import Course
+from autograder.grading.verdict import RungOutcome
+from data.files import write_atomically
 
 
 class Margin(msgspec.Struct, kw_only=True):
     """How near an item's limit right and wrong submissions came, as measured / tolerated: 1 is the limit.
 
     `right`: the largest of solution and alternatives. `wrong`: the smallest of those whose measure went over the limit;
-    None where wrong submissions differ in kind (a shape, an exception, an infinite ratio), not by an amount.
+    None if wrong submissions differ in kind (a shape, an exception, an infinite ratio), not by an amount.
     """
 
     milestone: int
@@ -30,7 +27,7 @@ class Margin(msgspec.Struct, kw_only=True):
     wrong: float | None
 
 
-class Rung(msgspec.Struct, kw_only=True):
+class RungFigures(msgspec.Struct, kw_only=True):
     milestone: int
     items: int
     mistakes: int
@@ -46,68 +43,80 @@ class Rung(msgspec.Struct, kw_only=True):
     reference_seconds: float
 
 
+class Living(msgspec.Struct):
+    """A mutant that gets full marks, and the reason why it may."""
+
+    milestone: int
+    mutant: str
+    verdict: str
+    why: str
+
+
 class GraderReport(msgspec.Struct, kw_only=True):
     """The whole report; docs/grader-report.json is its JSON form."""
 
-    rungs: list[Rung]
+    rungs: list[RungFigures]
     total: dict[str, float]
     margins: list[Margin]
-    survivors: list[Survivor]
+    survivors: list[Living]
     unclassified: list[str]
     repeats: int
     flakes: list[Flake]
     problems: list[str]
 
 
-def write(audit: Audit) -> None:
-    report = _report(audit)
-    write_atomically(JSON, msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
-    write_atomically(MARKDOWN, _markdown(report).encode())
+def write(check: CourseCheck, course: Course) -> None:
+    report = _report(check)
+    docs = course.root / "docs"
+    write_atomically(docs / "grader-report.json", msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+    write_atomically(docs / "grader-report.md", _markdown(report).encode())
 
 
-def _report(audit: Audit) -> GraderReport:
-    rungs = [_rung(rung) for rung in audit.rungs]
-    known = survivors()
-    living = [
-        (rung.milestone.number, subject.name)
-        for rung in audit.rungs
-        for subject, outcome in rung.mutants
-        if outcome.full
-    ]
+def _report(check: CourseCheck) -> GraderReport:
+    rungs = [_figures(rung) for rung in check.rungs]
+    living: list[Living] = []
+    unclassified: list[str] = []
+    for rung in check.rungs:
+        known = survivors(rung.rung)
+        for name in (subject.name for subject, outcome in rung.mutants if outcome.full):
+            if name in known:
+                living.append(Living(rung.rung.number, name, known[name].verdict, known[name].why))
+            else:
+                unclassified.append(f"milestone {rung.rung.number}: {name}")
     return GraderReport(
         rungs=rungs,
-        total=_total(rungs, len(audit.flakes)),
-        margins=[margin for rung in audit.rungs for margin in _margins(rung)],
-        survivors=[known[key] for key in living if key in known],
-        unclassified=[f"milestone {number}: {name}" for number, name in living if (number, name) not in known],
-        repeats=audit.repeats,
-        flakes=audit.flakes,
-        problems=[str(problem) for problem in audit.problems],
+        total=_total(rungs, len(check.flakes)),
+        margins=[margin for rung in check.rungs for margin in _margins(rung)],
+        survivors=living,
+        unclassified=unclassified,
+        repeats=check.repeats,
+        flakes=check.flakes,
+        problems=[str(problem) for problem in check.problems],
     )
 
 
-def _rung(rung: RungAudit) -> Rung:
+def _figures(rung: RungCheck) -> RungFigures:
     def count(trials: list[Trial], holds: Callable[[Trial], object]) -> int:
         return sum(bool(holds(trial)) for trial in trials)
 
-    return Rung(
-        milestone=rung.milestone.number,
-        items=len(rung.milestone.items),
+    return RungFigures(
+        milestone=rung.rung.number,
+        items=len(rung.rung.items),
         mistakes=len(rung.trials),
-        caught=count(rung.trials, lambda one: one.caught),
-        named=count(rung.trials, lambda one: one.named),
-        misnamed=count([*rung.trials, *rung.ported], lambda one: one.misnamed),
+        caught=count(rung.trials, lambda trial: trial.caught),
+        named=count(rung.trials, lambda trial: trial.named),
+        misnamed=count([*rung.trials, *rung.ported], lambda trial: trial.misnamed),
         alternatives=len(rung.alternatives),
         alternatives_full=sum(outcome.full for _, outcome in rung.alternatives),
         ported=len(rung.ported),
-        ported_named=count(rung.ported, lambda one: one.named),
+        ported_named=count(rung.ported, lambda trial: trial.named),
         mutants=len(rung.mutants),
         mutants_killed=sum(not outcome.full for _, outcome in rung.mutants),
         reference_seconds=round(rung.solution[1].seconds, 2),
     )
 
 
-def _total(rungs: list[Rung], flakes: int) -> dict[str, float]:
+def _total(rungs: list[RungFigures], flakes: int) -> dict[str, float]:
     def add(field: str) -> int:
         return sum(getattr(rung, field) for rung in rungs)
 
@@ -129,20 +138,20 @@ def _percent(part: int, whole: int) -> float:
     return round(100 * part / whole, 2) if whole else 100.0
 
 
-def _margins(rung: RungAudit) -> Iterable[Margin]:
+def _margins(rung: RungCheck) -> Iterable[Margin]:
     right = _strains([rung.solution[1], *(outcome for _, outcome in rung.alternatives)])
     wrong = _strains(
-        [*(one.outcome for one in (*rung.trials, *rung.ported)), *(outcome for _, outcome in rung.mutants)]
+        [*(trial.outcome for trial in (*rung.trials, *rung.ported)), *(outcome for _, outcome in rung.mutants)]
     )
-    for item in rung.milestone.items:
+    for item in rung.rung.items:
         largest = max(right[item.id], default=0.0)
         over = [strain for strain in wrong[item.id] if strain > 1]
         if largest > 0:
             smallest = min(over) if over else None
-            yield Margin(milestone=rung.milestone.number, item=item.id, right=largest, wrong=smallest)
+            yield Margin(milestone=rung.rung.number, item=item.id, right=largest, wrong=smallest)
 
 
-def _strains(outcomes: Iterable[Outcome]) -> dict[str, list[float]]:
+def _strains(outcomes: Iterable[RungOutcome]) -> dict[str, list[float]]:
     strains: dict[str, list[float]] = {}
     for outcome in outcomes:
         for item in outcome.items:
@@ -161,7 +170,7 @@ def _markdown(report: GraderReport) -> str:
         [margin.milestone, margin.item, f"{margin.right:.2g}", "" if margin.wrong is None else f"{margin.wrong:.3g}"]
         for margin in report.margins
     ]
-    survived = [[one.rung, _cell(one.mutant), one.verdict, one.why] for one in report.survivors]
+    survived = [[living.milestone, _cell(living.mutant), living.verdict, living.why] for living in report.survivors]
     lines = [
         "# How often the grader is wrong",
         "",

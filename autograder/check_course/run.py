@@ -1,34 +1,38 @@
-"""The whole audit of some rungs: what is graded, what it came to, and which problems follow."""
+"""The whole check of some rungs: what is graded, what it came to, and which problems follow."""
 
 from collections.abc import Callable
 
 import msgspec
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from autograder.audit import judge, mutants, stability, static
-from autograder.audit.judge import Problem, Trial
-from autograder.audit.outcomes import Job, Outcome, outcomes
-from autograder.audit.stability import Flake
-from autograder.audit.subjects import Subject, alternatives, mistakes, ported, reference, solution, stubs
-from autograder.course import Milestone
-from autograder.files import write_atomically
-from autograder.mistakes import diagnosis
-from autograder.mistakes.diagnosis import Diagnosis
+from autograder.check_course import judge, mutants, stability, static
+from autograder.check_course.judge import Problem, Trial
+from autograder.check_course.outcomes import Job
+from autograder.check_course.progress import graded
+from autograder.check_course.stability import Flake
+from autograder.check_course.subjects import Subject, Subjects
+from autograder.course import Course, Rung
+from autograder.grading import diagnosis
+from autograder.grading.diagnosis import Diagnosis
+from autograder.grading.fingerprint import fingerprint
+from autograder.grading.verdict import RungOutcome
+from data.files import write_atomically
 
 
-class RungAudit(msgspec.Struct):
+class RungCheck(msgspec.Struct):
     """What grading the subjects of one rung showed. `mutants`: those graded, with what they ended in."""
 
-    milestone: Milestone
-    solution: tuple[Subject, Outcome]
-    alternatives: list[tuple[Subject, Outcome]]
+    rung: Rung
+    solution: tuple[Subject, RungOutcome]
+    alternatives: list[tuple[Subject, RungOutcome]]
     trials: list[Trial]
     ported: list[Trial]
-    mutants: list[tuple[Subject, Outcome]]
+    mutants: list[tuple[Subject, RungOutcome]]
 
 
-class Audit(msgspec.Struct):
-    rungs: list[RungAudit]
+class CourseCheck(msgspec.Struct):
+    """What grading the grader showed. `rungs` is empty if a rung's files contradict themselves: see `problems`."""
+
+    rungs: list[RungCheck]
     repeats: int
     flakes: list[Flake]
     problems: list[Problem]
@@ -41,95 +45,111 @@ def everything(subjects: list) -> list:
     return subjects
 
 
-def record(milestones: list[Milestone], jail: str) -> list[Problem]:
+def record(course: Course, rungs: list[Rung], jail: str) -> list[Problem]:
     """Grades every catalogued mistake and writes down what each looks like."""
-    problems: list[Problem] = []
-    graded = _graded([Job(one) for rung in milestones for _, one in mistakes(rung)], "recording", jail)
-    for rung in milestones:
-        kept = {one.name: graded[str(one)].evidence for _, one in mistakes(rung)}
-        write_atomically(diagnosis.path_for(rung), diagnosis.save(diagnosis.key_for(rung, reference()), kept))
+    subjects = Subjects(course)
+    made = {rung.number: [subject for _, subject in subjects.mistakes(rung)] for rung in rungs}
+    under = {rung.number: fingerprint(course, rung) for rung in rungs}  # as they are now, not when the grading ends
+    outcomes = _by_subject(
+        [Job(subject) for mistaken in made.values() for subject in mistaken], "recording", course, jail
+    )
+    problems = []
+    for rung in rungs:
+        kept = {subject.name: outcomes[str(subject)].evidence for subject in made[rung.number]}
+        write_atomically(diagnosis.path_for(rung), diagnosis.encoded(under[rung.number], kept))
         for name, evidence in kept.items():
             if not evidence:
                 problems.append(Problem(rung.name, name, "leaves no evidence: it passes, or only times out or dies"))
     return problems
 
 
-def check(milestones: list[Milestone], jail: str, choose: Choose = everything) -> Audit:
+def check(course: Course, rungs: list[Rung], jail: str, choose: Choose = everything) -> CourseCheck:
     """Grades stubs, solutions, alternatives, mistakes and mistakes in alternatives. `choose` may leave some out."""
-    problems = [problem for rung in milestones for problem in static.problems(rung)]
+    subjects = Subjects(course)
+    problems = [problem for rung in rungs for problem in static.problems(course, rung, subjects)]
     if problems:
-        return Audit([], 0, [], problems)
-    known = {rung.number: Diagnosis.load([rung]) for rung in milestones}
-    wrong = {rung.number: choose(mistakes(rung)) for rung in milestones}
-    moved = {rung.number: choose(ported(rung)) for rung in milestones}
-    others = {rung.number: choose(alternatives(rung)) for rung in milestones}
-    subjects = [one for rung in milestones for one in (solution(rung), stubs(rung), *others[rung.number])]
-    subjects += [one for pairs in (*wrong.values(), *moved.values()) for _, one in pairs]
-    graded = _graded([Job(one) for one in subjects], "grading", jail)
-    rungs = []
-    for rung in milestones:
+        return CourseCheck([], 0, [], problems)
+    chosen = [_Chosen(rung, subjects, choose) for rung in rungs]
+    jobs = [Job(subject) for rung in chosen for subject in rung.all()]
+    outcomes = _by_subject(jobs, "grading", course, jail)
+    checked = CourseCheck([], 0, [], [])
+    for rung in chosen:
+        known = Diagnosis.load([rung.rung])
+        checked.rungs.append(rung.check(outcomes, known))
+        checked.problems += _problems(checked.rungs[-1], outcomes[str(rung.stubs)])
+        if choose is everything:
+            last = checked.rungs[-1]
+            checked.problems += judge.idle_items(rung.rung, [*last.trials, *last.ported], known)
+    return checked
 
-        def tried(pairs, rung=rung) -> list[Trial]:
-            return [judge.trial(rung, one, mistake, graded[str(one)], known[rung.number]) for mistake, one in pairs]
 
-        audit = RungAudit(
-            milestone=rung,
-            solution=(solution(rung), graded[str(solution(rung))]),
-            alternatives=[(one, graded[str(one)]) for one in others[rung.number]],
-            trials=tried(wrong[rung.number]),
-            ported=tried(moved[rung.number]),
+class _Chosen:
+    """The subjects of one rung that are graded."""
+
+    def __init__(self, rung: Rung, subjects: Subjects, choose: Choose):
+        self.rung = rung
+        self.solution, self.stubs = subjects.solution(rung), subjects.stubs(rung)
+        self.alternatives = choose(subjects.alternatives(rung))
+        self.mistakes, self.ported = choose(subjects.mistakes(rung)), choose(subjects.ported(rung))
+
+    def all(self) -> list[Subject]:
+        wrong = [subject for _, subject in (*self.mistakes, *self.ported)]
+        return [self.solution, self.stubs, *self.alternatives, *wrong]
+
+    def check(self, outcomes: dict[str, RungOutcome], known: Diagnosis) -> RungCheck:
+        def tried(pairs) -> list[Trial]:
+            return [
+                judge.trial(self.rung, subject, mistake, outcomes[str(subject)], known) for mistake, subject in pairs
+            ]
+
+        return RungCheck(
+            rung=self.rung,
+            solution=(self.solution, outcomes[str(self.solution)]),
+            alternatives=[(subject, outcomes[str(subject)]) for subject in self.alternatives],
+            trials=tried(self.mistakes),
+            ported=tried(self.ported),
             mutants=[],
         )
-        for subject, outcome in (audit.solution, *audit.alternatives):
-            problems += judge.right(rung, subject, outcome)
-        problems += judge.unwritten(rung, graded[str(stubs(rung))])
-        for one in (*audit.trials, *audit.ported):
-            problems += judge.wrong(rung, one)
-        if choose is everything:
-            problems += judge.idle_items(rung, [*audit.trials, *audit.ported], known[rung.number])
-        rungs.append(audit)
-    return Audit(rungs, 0, [], problems)
 
 
-def try_mutants(audit: Audit, jail: str) -> None:
+def _problems(checked: RungCheck, stubs: RungOutcome) -> list[Problem]:
+    problems: list[Problem] = []
+    for subject, outcome in (checked.solution, *checked.alternatives):
+        problems += judge.right(checked.rung, subject, outcome)
+    problems += judge.unwritten(checked.rung, stubs)
+    for trial in (*checked.trials, *checked.ported):
+        problems += judge.wrong(checked.rung, trial)
+    return problems
+
+
+def try_mutants(checked: CourseCheck, course: Course, jail: str) -> None:
     """Grades the mutants; one that gets full marks and is not classified is a problem."""
-    made = {rung.milestone.number: mutants.mutants(rung.milestone) for rung in audit.rungs}
-    graded = _graded([Job(one) for subjects in made.values() for one in subjects], "mutants", jail)
-    classified = mutants.survivors()
-    for rung in audit.rungs:
-        rung.mutants = [(one, graded[str(one)]) for one in made[rung.milestone.number]]
+    reference, rules = Subjects(course).reference, course.config.mutants
+    made = {rung.rung.number: mutants.mutants(rung.rung, reference, rules) for rung in checked.rungs}
+    jobs = [Job(subject) for subjects in made.values() for subject in subjects]
+    outcomes = _by_subject(jobs, "mutants", course, jail)
+    for rung in checked.rungs:
+        rung.mutants = [(subject, outcomes[str(subject)]) for subject in made[rung.rung.number]]
+        classified = mutants.survivors(rung.rung)
         for subject, outcome in rung.mutants:
-            if outcome.full and (rung.milestone.number, subject.name) not in classified:
-                problem = Problem(
-                    rung.milestone.name, f"mutant {subject.name}", "gets full marks and is not classified"
-                )
-                audit.problems.append(problem)
+            if outcome.full and subject.name not in classified:
+                complaint = "gets full marks and is not classified"
+                checked.problems.append(Problem(rung.rung.name, f"mutant {subject.name}", complaint))
 
 
-def repeat(audit: Audit, jail: str) -> None:
+def repeat(checked: CourseCheck, course: Course, jail: str) -> None:
     """Grades the reference and some mistakes again and again; a verdict that changes is a problem."""
-    each, left_over = divmod(stability.MISTAKES, len(audit.rungs))
+    each, left_over = divmod(stability.MISTAKES, len(checked.rungs))
     jobs = []
-    for number, rung in enumerate(audit.rungs):
-        some = stability.chosen(rung.milestone, rung.trials, each + (number < left_over))
-        jobs += stability.jobs(rung.milestone, rung.solution[0], some)
-    results = _results(jobs, "repeats", jail, stability.LOAD)
-    audit.repeats = len(results)
-    audit.flakes = stability.flakes(results)
-    names = {rung.milestone.number: rung.milestone.name for rung in audit.rungs}
-    audit.problems += [Problem(names[one.rung], one.subject, str(one)) for one in audit.flakes]
+    for number, rung in enumerate(checked.rungs):
+        some = stability.chosen(rung.rung, rung.trials, each + (number < left_over))
+        jobs += stability.jobs(rung.rung, rung.solution[0], some)
+    results = graded(jobs, "repeats", course, jail, load=stability.LOAD)
+    checked.repeats = len(results)
+    checked.flakes = stability.flakes(results)
+    names = {rung.rung.number: rung.rung.name for rung in checked.rungs}
+    checked.problems += [Problem(names[flake.rung], flake.subject, str(flake)) for flake in checked.flakes]
 
 
-def _graded(jobs: list[Job], title: str, jail: str) -> dict[str, Outcome]:
-    return {str(job): outcome for job, outcome in _results(jobs, title, jail)}
-
-
-def _results(jobs: list[Job], title: str, jail: str, load: int = 1) -> list[tuple[Job, Outcome]]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, TimeRemainingColumn()) as progress:
-        task = progress.add_task(title, total=len(jobs))
-        results = []
-        for result in outcomes(jobs, jail, load=load):
-            results.append(result)
-            progress.advance(task)
-    return results
+def _by_subject(jobs: list[Job], title: str, course: Course, jail: str) -> dict[str, RungOutcome]:
+    return {str(job): outcome for job, outcome in graded(jobs, title, course, jail)}

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from autograder.audit.judge import Trial
-from autograder.audit.outcomes import Job, Outcome
-from autograder.audit.subjects import Subject
-from autograder.course import Milestone
+from autograder.check_course.judge import Trial
+from autograder.check_course.outcomes import Job
+from autograder.check_course.subjects import Subject
+from autograder.course import Rung
+from autograder.grading.verdict import RungOutcome
 
 MISTAKES = 20
 REPEATS, STOCHASTIC_REPEATS = 5, 200
@@ -27,12 +28,12 @@ class Flake(msgspec.Struct, frozen=True):
         return f"milestone {self.rung}: {self.subject}: {self.item} changes with the seed: {self.statuses}"
 
 
-def jobs(milestone: Milestone, solution: Subject, trials: list[Trial]) -> list[Job]:
+def jobs(rung: Rung, solution: Subject, trials: list[Trial]) -> list[Job]:
     """Every item with a few seeds; with many the stochastic ones, of a mistake those that it fails.
 
     What a mistake passes, it passes as the solution does.
     """
-    random = tuple(item.id for item in milestone.items if item.stochastic)
+    random = tuple(item.id for item in rung.items if item.stochastic)
     out = _repeated(solution, random)
     for trial in trials:
         failed = tuple(item for item in random if trial.outcome.statuses[item] not in ("passed", "blocked"))
@@ -45,9 +46,9 @@ def _repeated(subject: Subject, items: tuple[str, ...]) -> list[Job]:
     return [Job(subject, seed) for seed in range(1, REPEATS + 1)] + [Job(subject, seed, items) for seed in many]
 
 
-def chosen(milestone: Milestone, trials: list[Trial], count: int) -> list[Trial]:
+def chosen(rung: Rung, trials: list[Trial], count: int) -> list[Trial]:
     """A fixed choice of mistakes: first those that a stochastic item catches, then spread evenly by a hash."""
-    random = {item.id for item in milestone.items if item.stochastic}
+    random = {item.id for item in rung.items if item.stochastic}
 
     def order(trial: Trial) -> tuple[bool, bytes]:
         failed = {item.id for item in trial.outcome.items if item.status == "failed"}
@@ -56,7 +57,7 @@ def chosen(milestone: Milestone, trials: list[Trial], count: int) -> list[Trial]
     return sorted(trials, key=order)[:count]
 
 
-def flakes(graded: Iterable[tuple[Job, Outcome]]) -> list[Flake]:
+def flakes(graded: Iterable[tuple[Job, RungOutcome]]) -> list[Flake]:
     """Compares each item's statuses over the seeds; an item that was blocked in a whole run is not compared there."""
     seen: dict[tuple[int, str, str], dict[str, int]] = {}
     for job, outcome in graded:

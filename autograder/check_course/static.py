@@ -3,38 +3,39 @@
 import ast
 from collections.abc import Iterator
 
-from autograder.audit.judge import Problem
-from autograder.audit.subjects import mistakes, ported, reference
-from autograder.course import CourseError, Milestone
-from autograder.explain import anchor_of, headings
-from autograder.mistakes import catalogue, diagnosis
+from autograder.check_course.judge import Problem
+from autograder.check_course.subjects import Subjects
+from autograder.course import Course, Rung
+from autograder.errors import CourseError
+from autograder.grading import catalogue, diagnosis
+from autograder.grading.fingerprint import fingerprint
+from autograder.handout import anchor_of, headings
 
-NAMES_OF_PARAMETERS = {"named_parameters", "state_dict", "named_modules", "named_children", "get_submodule"}
 
-
-def problems(milestone: Milestone) -> Iterator[Problem]:
-    known = {anchor_of(line) for _, line in headings(milestone.handout.read_text())}
-    anchors = [(item.id, item.anchor) for item in milestone.items]
-    anchors += [(mistake.slug, mistake.anchor) for mistake in catalogue.mistakes(milestone)]
+def problems(course: Course, rung: Rung, subjects: Subjects) -> Iterator[Problem]:
+    """Each is found from the files alone; `ladder check-course` grades nothing while there is one."""
+    known = {anchor_of(line) for _, line in headings(rung.handout.read_text())}
+    anchors = [(item.id, item.anchor) for item in rung.items]
+    anchors += [(mistake.slug, mistake.anchor) for mistake in catalogue.mistakes(rung)]
     for name, anchor in anchors:
         if anchor not in known:
-            yield Problem(milestone.name, name, f"the handout has no heading with the anchor {anchor!r}")
-    for file in milestone.manifest.files:
-        if file not in reference():
-            yield Problem(milestone.name, file, "is not in solutions/")
+            yield Problem(rung.name, name, f"the handout has no heading with the anchor {anchor!r}")
+    for file in rung.manifest.files:
+        if file not in subjects.reference:
+            yield Problem(rung.name, file, "is not in solutions/")
     try:
-        mistakes(milestone)
-        ported(milestone)
+        subjects.mistakes(rung)
+        subjects.ported(rung)
     except CourseError as error:
-        yield Problem(milestone.name, "catalogue", str(error))
-    if diagnosis.recorded_key(milestone) != diagnosis.key_for(milestone, reference()):
-        yield Problem(milestone.name, "records", "are stale: run `ladder check-course --record` for this rung")
-    yield from _names_read(milestone)
+        yield Problem(rung.name, "catalogue", str(error))
+    if diagnosis.recorded_under(rung) != fingerprint(course, rung):
+        yield Problem(rung.name, "records", "are stale: run `ladder check-course --record` for this rung")
+    yield from _names_read(course, rung)
 
 
-def _names_read(milestone: Milestone) -> Iterator[Problem]:
+def _names_read(course: Course, rung: Rung) -> Iterator[Problem]:
     """A grader must not depend on what a student calls parameters and modules; the contract leaves that free."""
-    for node in ast.walk(ast.parse(milestone.grader.read_text())):
-        if isinstance(node, ast.Attribute) and node.attr in NAMES_OF_PARAMETERS:
-            place = f"{milestone.grader.name}:{node.lineno}"
-            yield Problem(milestone.name, place, f"reads parameter names through {node.attr}")
+    for path in sorted(rung.grader.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in course.config.names_graders_must_not_read:
+                yield Problem(rung.name, f"{path.name}:{node.lineno}", f"reads parameter names through {node.attr}")

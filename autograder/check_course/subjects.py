@@ -1,20 +1,23 @@
-"""What the grader is tried on: for each rung, submissions of which it is known how they must end."""
+"""What the grader is tried on: for each rung, submissions of which it is known how they must end.
 
-from functools import cache
+Each is a full tree: the reference's files, with a rung's stubs, an alternative or an edit on top.
+"""
+
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from autograder.course import ROOT, SOLUTIONS, CourseError, Milestone, Text
-from autograder.mistakes import catalogue
-from autograder.mistakes.catalogue import Mistake
+from autograder.course import Course, Rung, Text
+from autograder.errors import CourseError
+from autograder.grading import catalogue
+from autograder.grading.catalogue import Edit, Mistake
 from autograder.stubs import stub
 from autograder.submission import Submission, of, read
 
-ALTERNATIVES = ROOT / "autograder" / "alternatives"
-PORTED = ROOT / "autograder" / "mistakes" / "ported.toml"
-
 Kind = Literal["solutions", "stubs", "alternative", "mistake", "ported", "mutant"]
+
+EDITS = "edits.toml"
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -33,75 +36,70 @@ class Subject(msgspec.Struct, frozen=True):
         return of(f"{self.kind}/{self.name}", self.files)
 
 
-class Ported(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A catalogued mistake made in an alternative: `find` occurs exactly once in the alternative's `file`."""
+class _Edits(msgspec.Struct, forbid_unknown_fields=True):
+    """An alternative that differs from the reference in a few places: the same edits as a mistake's."""
 
-    rung: int
-    mistake: Text
-    alternative: Text
-    file: str
-    find: Text
-    replace: str
+    about: Text
+    edit: list[Edit]
 
 
-class _PortedFile(msgspec.Struct, forbid_unknown_fields=True):
-    ported: list[Ported] = []
+class Subjects:
+    """The subjects of one course."""
 
+    def __init__(self, course: Course):
+        self._reference = read(course.solutions).files
 
-@cache
-def _solutions() -> dict[str, bytes]:
-    return read(SOLUTIONS).files
+    @property
+    def reference(self) -> dict[str, bytes]:
+        """The solutions' files, a dict of the caller's own."""
+        return dict(self._reference)
 
+    def solution(self, rung: Rung) -> Subject:
+        return Subject(rung.number, "solutions", "solutions", self.reference)
 
-def reference() -> dict[str, bytes]:
-    """The solutions' files, a dict of the caller's own."""
-    return dict(_solutions())
+    def stubs(self, rung: Rung) -> Subject:
+        """The rung's stubs as shipped, on top of the reference's other rungs."""
+        files = {file: stub(self._reference[file].decode()).encode() for file in rung.manifest.files}
+        return Subject(rung.number, "stubs", "stubs", self.reference | files)
 
+    def alternatives(self, rung: Rung) -> list[Subject]:
+        """Right answers in other styles. Raises CourseError if an edits.toml is malformed or does not apply."""
+        folder = rung.hidden / "alternatives"
+        paths = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        return [Subject(rung.number, "alternative", path.name, self._alternative(path)) for path in paths]
 
-def solution(milestone: Milestone) -> Subject:
-    return Subject(milestone.number, "solutions", "solutions", reference())
+    def _alternative(self, folder: Path) -> dict[str, bytes]:
+        """The reference with the folder's files laid over it, or with the edits of its edits.toml made, or both."""
+        files = read(folder).files
+        edits = files.pop(EDITS, None)
+        if edits is None:
+            return self.reference | files
+        try:
+            found = msgspec.toml.decode(edits, type=_Edits).edit
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CourseError(f"{folder / EDITS}: {error}") from None
+        return catalogue.apply(found, self.reference | files, str(folder / EDITS))
 
+    def mistakes(self, rung: Rung) -> list[tuple[Mistake, Subject]]:
+        """Raises CourseError if an edit does not apply."""
+        return [
+            (mistake, Subject(rung.number, "mistake", mistake.slug, self._with_mistake(mistake)))
+            for mistake in catalogue.mistakes(rung)
+        ]
 
-def stubs(milestone: Milestone) -> Subject:
-    """The rung's stubs as shipped, on top of the reference's other rungs."""
-    files = {file: stub(reference()[file].decode()).encode() for file in milestone.manifest.files}
-    return Subject(milestone.number, "stubs", "stubs", reference() | files)
+    def _with_mistake(self, mistake: Mistake) -> dict[str, bytes]:
+        return catalogue.apply(mistake.edits, self._reference, f"mistake {mistake.slug}")
 
-
-def alternatives(milestone: Milestone) -> list[Subject]:
-    folder = ALTERNATIVES / milestone.name
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [Subject(milestone.number, "alternative", path.name, reference() | read(path).files) for path in paths]
-
-
-def mistakes(milestone: Milestone) -> list[tuple[Mistake, Subject]]:
-    """Raises CourseError where an edit does not apply."""
-    return [
-        (mistake, Subject(milestone.number, "mistake", mistake.slug, catalogue.apply(mistake, reference())))
-        for mistake in catalogue.mistakes(milestone)
-    ]
-
-
-def ported(milestone: Milestone) -> list[tuple[Mistake, Subject]]:
-    """Mistakes of this rung made in alternatives. Raises CourseError where an entry of the list does not apply."""
-    try:
-        entries = msgspec.toml.decode(PORTED.read_bytes(), type=_PortedFile).ported
-    except msgspec.DecodeError as error:
-        raise CourseError(f"{PORTED}: {error}") from None
-    known = {mistake.slug: mistake for mistake in catalogue.mistakes(milestone)}
-    bases = {subject.name: subject.files for subject in alternatives(milestone)}
-    found = []
-    for entry in entries:
-        if entry.rung != milestone.number:
-            continue
-        where = f"{PORTED}: {entry.mistake} in {entry.alternative}"
-        if entry.mistake not in known or entry.alternative not in bases:
-            raise CourseError(f"{where}: milestone {entry.rung} has no such mistake or no such alternative")
-        files = dict(bases[entry.alternative])
-        text = files[entry.file].decode()
-        if text.count(entry.find) != 1:
-            raise CourseError(f"{where}: `find` occurs {text.count(entry.find)} times in {entry.file}")
-        files[entry.file] = text.replace(entry.find, entry.replace).encode()
-        name = f"{entry.mistake} in {entry.alternative}"
-        found.append((known[entry.mistake], Subject(milestone.number, "ported", name, files)))
-    return found
+    def ported(self, rung: Rung) -> list[tuple[Mistake, Subject]]:
+        """Mistakes of this rung made in alternatives. Raises CourseError if an entry does not apply."""
+        known = {mistake.slug: mistake for mistake in catalogue.mistakes(rung)}
+        bases = {subject.name: subject.files for subject in self.alternatives(rung)}
+        found = []
+        for entry in catalogue.ported(rung):
+            name = f"{entry.mistake} in {entry.alternative}"
+            where = f"milestone {rung.number}: ported: {name}"
+            if entry.mistake not in known or entry.alternative not in bases:
+                raise CourseError(f"{where}: there is no such mistake or no such alternative")
+            files = catalogue.apply([entry.edit], bases[entry.alternative], where)
+            found.append((known[entry.mistake], Subject(rung.number, "ported", name, files)))
+        return found

@@ -2,18 +2,18 @@
 
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from autograder.errors import UnusableInput
 from autograder.submission import Collector, Submission
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-PACKAGES = {"tokenizer", "model", "train", "sample", "notes"}
 MAX_MEMBERS = 20_000
 
 
-class BrokenArchive(Exception):
+class BrokenArchive(UnusableInput):
     """The archive cannot be read; the message says why."""
 
 
@@ -21,8 +21,11 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_archive(path: Path) -> Submission:
-    """The submission in an archive. Links, special files and paths that lead outside are left out and named."""
+def read_archive(path: Path, packages: Iterable[str]) -> Submission:
+    """The submission in an archive. Links, special files and paths that lead outside are left out and named.
+
+    packages: top folders of a workspace, by which it is told from a folder that only holds the workspace.
+    """
     collector = Collector()
     try:
         for name, member in _members(path):
@@ -35,7 +38,7 @@ def read_archive(path: Path) -> Submission:
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError, NotImplementedError) as error:
         # RuntimeError and NotImplementedError: zipfile's words for encrypted members and unknown compressions
         raise BrokenArchive(f"{path.name} cannot be read as an archive: {error}") from error
-    return collector.submission(str(path), _without_top_folder(collector.files))
+    return collector.submission(str(path), _without_top_folder(collector.files, set(packages)))
 
 
 def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
@@ -60,10 +63,11 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
                 yield member.name, tar.extractfile(member) if member.isreg() else None
 
 
-def _without_top_folder(files: dict[str, bytes]) -> dict[str, bytes]:
+def _without_top_folder(files: dict[str, bytes], packages: set[str]) -> dict[str, bytes]:
     """Drops the one folder that holds everything, as most archives have it."""
     tops = {PurePosixPath(name).parts[0] for name in files}
     nested = all(len(PurePosixPath(name).parts) > 1 for name in files)
-    if len(tops) != 1 or not nested or tops & PACKAGES:
+    if len(tops) != 1 or not nested or tops & packages:
         return files
-    return _without_top_folder({str(PurePosixPath(*PurePosixPath(name).parts[1:])): files[name] for name in files})
+    inner = {str(PurePosixPath(*PurePosixPath(name).parts[1:])): files[name] for name in files}
+    return _without_top_folder(inner, packages)

@@ -1,8 +1,8 @@
 """Grades a class: one grader process per core, each started fresh, all results written as they come.
 
 A report is written atomically to OUT/reports/STUDENT.json and is there once; an interrupted run (by kill -9, too)
-goes on with what is missing. A student's report depends on their submission alone, so it equals the one that
-`ladder grade` gives.
+goes on with what is missing, and grades again what an older grader graded. A student's report depends on their
+submission alone, so it equals the one that `ladder grade` gives.
 """
 
 from pathlib import Path
@@ -10,16 +10,35 @@ from pathlib import Path
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from autograder import __version__, course, report
-from autograder.classroom.handed_in import HandedIn
+from autograder import course, report
+from autograder.classroom.handed_in import HandIn
+from autograder.course import Course, Rung
 from autograder.errors import UnusableInput
-from autograder.grading import Grader, with_grader
-from autograder.parallel import requests, share_out
+from autograder.grading.fingerprint import fingerprint
+from autograder.grading.grader import open_grader
+from autograder.grading.parallel import requests, share_out
 from autograder.report import Report
 
 
+class Settings(msgspec.Struct, frozen=True):
+    """What all grader processes of one run are told."""
+
+    root: Path
+    out: Path
+    numbers: list[int]
+    jail: str
+    seed: int | None
+
+
 def grade_class(
-    handed_in: list[HandedIn], out: Path, numbers: list[int], *, jail: str, trust: bool, seed: int | None = None
+    hand_ins: list[HandIn],
+    out: Path,
+    course: Course,
+    rungs: list[Rung],
+    *,
+    jail: str,
+    trust: bool,
+    seed: int | None = None,
 ) -> list[tuple[str, Report]]:
     """Grades all and returns (student, report) in order. Reports that are there and still fit are kept."""
     if jail == "none" and not trust:
@@ -27,32 +46,35 @@ def grade_class(
             "bubblewrap is not usable here, and a class's code must not run without it"
             " (Debian and Ubuntu: apt-get install bubblewrap). If you trust every submission: --trust"
         )
-    waiting = [one for one in handed_in if not _is_current(one, out, numbers, seed)]
+    fingerprints = {rung.number: str(fingerprint(course, rung)) for rung in rungs}
+    packages = course.config.packages
+    waiting = [hand_in for hand_in in hand_ins if not _is_current(hand_in, out, packages, fingerprints, seed)]
+    settings = Settings(course.root, out, [rung.number for rung in rungs], jail, seed)
     with _progress() as progress:
-        task = progress.add_task("grading", total=len(handed_in), completed=len(handed_in) - len(waiting))
-        for _ in share_out(waiting, _serve, (out, numbers, jail, seed)):
+        task = progress.add_task("grading", total=len(hand_ins), completed=len(hand_ins) - len(waiting))
+        for _ in share_out(waiting, _serve, (settings,)):
             progress.advance(task)
-    return [(one.student, _read(_path(out, one.student))) for one in handed_in]
+    return [(hand_in.student, report.read(_path(out, hand_in.student))) for hand_in in hand_ins]
 
 
 def _path(out: Path, student: str) -> Path:
     return out / "reports" / f"{student}.json"
 
 
-def _read(path: Path) -> Report:
-    return msgspec.json.decode(path.read_bytes(), type=Report)
-
-
-def _is_current(one: HandedIn, out: Path, numbers: list[int], seed: int | None) -> bool:
+def _is_current(
+    hand_in: HandIn, out: Path, packages: list[str], fingerprints: dict[int, str], seed: int | None
+) -> bool:
     """Whether a report is there that grading again would only repeat."""
-    path = _path(out, one.student)
+    path = _path(out, hand_in.student)
     if not path.exists():
         return False
-    there = _read(path)
+    try:
+        there = report.read(path)
+    except msgspec.DecodeError:  # a report of an older schema
+        return False
     return (
-        there.harness == __version__
-        and [milestone.id for milestone in there.milestones] == numbers
-        and there.submission.sha256 == one.read().sha256
+        {rung.id: rung.fingerprint for rung in there.rungs} == fingerprints
+        and there.submission.sha256 == hand_in.read(packages).sha256
         and (seed is None or there.seed == seed)
     )
 
@@ -62,15 +84,15 @@ def _progress() -> Progress:
     return Progress(*columns, TimeRemainingColumn())
 
 
-def _serve(connection, out: Path, numbers: list[int], jail: str, seed: int | None) -> None:
+def _serve(connection, settings: Settings) -> None:
     """A grader process: it writes the report of each submission it is handed."""
-
-    def job(grader: Grader) -> None:
-        for one in requests(connection):
-            report.write(grader.grade(one.read(), seed), _path(out, one.student))
+    ours = course.read(settings.root)
+    rungs = [ours.rung(number) for number in settings.numbers]
+    with open_grader(ours, rungs, jail=settings.jail) as grader:
+        for hand_in in requests(connection):
+            graded = grader.grade(hand_in.read(ours.config.packages), settings.seed)
+            report.write(graded, _path(settings.out, hand_in.student))
             try:
-                connection.send(one.student)
+                connection.send(hand_in.student)
             except BrokenPipeError:  # the run was killed; what is written stays
                 return
-
-    with_grader([course.find(number) for number in numbers], jail, job)

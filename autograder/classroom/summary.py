@@ -7,19 +7,18 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from autograder.files import write_atomically
 from autograder.report import Report
+from data.files import write_atomically
 
 
 def rows(results: list[tuple[str, Report]]) -> list[dict[str, object]]:
     """One flat record per student: points per milestone, total, mistakes, findings."""
     records: list[dict[str, object]] = []
     for student, report in results:
-        items = [item for milestone in report.milestones for item in milestone.items]
         record: dict[str, object] = {"student": student}
-        record |= {f"milestone_{milestone.id}": milestone.points for milestone in report.milestones}
+        record |= {f"milestone_{rung.id}": rung.points for rung in report.rungs}
         record |= {"points": report.points, "max_points": report.max_points}
-        record["mistakes"] = " ".join(sorted({item.mistake for item in items if item.mistake}))
+        record["mistakes"] = " ".join(sorted({item.mistake for item in report.items if item.mistake}))
         record["findings"] = len(report.submission.findings)
         record["sha256"] = report.submission.sha256
         records.append(record)

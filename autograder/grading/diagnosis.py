@@ -5,25 +5,24 @@ each item that it fails, what the item sees on fixed inputs is kept. A wrong nam
 named only where it explains what was seen, and where nothing that it would also break passed.
 """
 
-import hashlib
 import math
 import re
 from pathlib import Path
 
 import msgspec
 
-from autograder.course import GRADERS, Milestone, milestones
-from autograder.mistakes import catalogue
-from autograder.mistakes.catalogue import Mistake
-from autograder.student import StudentError
+from autograder.course import Rung
+from autograder.grading import catalogue
+from autograder.grading.catalogue import Mistake
+from autograder.grading.expect import Stopped
+from autograder.grading.fingerprint import Fingerprint
+from autograder.grading.student import StudentError
 
 RELATIVE, ABSOLUTE = 1e-5, 1e-7
 MAX_ENDING = 160
-HERE = Path(__file__).parent
-EXPECT = HERE.parent / "expect.py"  # what evidence is made of
 
 
-class Evidence(msgspec.Struct, array_like=True):
+class Evidence(msgspec.Struct, array_like=True, frozen=True):
     """What one item saw on the fixed inputs: (label, held, value) in order, and the exception that ended it."""
 
     record: list[list]
@@ -31,7 +30,8 @@ class Evidence(msgspec.Struct, array_like=True):
 
     @classmethod
     def of(cls, record: list[list], error: BaseException | None) -> "Evidence":
-        return cls(msgspec.to_builtins(record), None if error is None else _ending(error))
+        by_itself = error is None or isinstance(error, Stopped)  # a need's label is in the record
+        return cls(msgspec.to_builtins(record), None if by_itself else _ending(error))
 
     def equals(self, other: "Evidence") -> bool:
         return self.ended == other.ended and alike(self.record, other.record)
@@ -44,10 +44,10 @@ def _ending(error: BaseException) -> str:
 
 
 class _Records(msgspec.Struct):
-    """`key` ties the records to catalogue, reference and grader. Mistakes see much the same: `seen` holds each (label,
-    held, value) once, and `mistakes[slug][item]` is ([its places in `seen`], the exception that ended the item)."""
+    """Mistakes see much the same: `seen` holds each (label, held, value) once, and `mistakes[slug][item]` is ([its places
+    in `seen`], the exception that ended the item)."""
 
-    key: str
+    fingerprint: Fingerprint
     seen: list[list]
     mistakes: dict[str, dict[str, tuple[list[int], str | None]]]
 
@@ -63,22 +63,8 @@ def alike(a, b) -> bool:
     return type(a) is type(b) and a == b
 
 
-def path_for(milestone: Milestone) -> Path:
-    return HERE / "records" / f"{milestone.name}.json"
-
-
-def key_for(milestone: Milestone, reference: dict[str, bytes]) -> str:
-    """Changes when the catalogue, the rung's grader, what graders share, or the reference up to this rung does."""
-    total = hashlib.sha256()
-    path = catalogue.path_for(milestone)
-    shared = [helper for helper in sorted(GRADERS.glob("*.py")) if not helper.name.startswith("rung_")]
-    parts = [path.read_bytes() if path.exists() else b"", milestone.grader.read_bytes(), EXPECT.read_bytes()]
-    parts += [helper.read_bytes() for helper in shared]
-    files = {file for rung in milestones() if rung.number <= milestone.number for file in rung.manifest.files}
-    parts += [name.encode() + b"\0" + reference[name] for name in sorted(files & reference.keys())]
-    for part in parts:
-        total.update(len(part).to_bytes(8, "big") + part)
-    return total.hexdigest()
+def path_for(rung: Rung) -> Path:
+    return rung.hidden / "records.json"
 
 
 class Diagnosis:
@@ -88,8 +74,8 @@ class Diagnosis:
         self._rungs = rungs
 
     @classmethod
-    def load(cls, milestones: list[Milestone]) -> "Diagnosis":
-        return cls({milestone.number: _load(milestone) for milestone in milestones})
+    def load(cls, rungs: list[Rung]) -> "Diagnosis":
+        return cls({rung.number: _load(rung) for rung in rungs})
 
     def without(self, item: str) -> "Diagnosis":
         """As if the item did not exist."""
@@ -101,11 +87,9 @@ class Diagnosis:
         }
         return Diagnosis(rungs)
 
-    def name(
-        self, milestone: Milestone, statuses: dict[str, str], evidence: dict[str, Evidence]
-    ) -> dict[str, Mistake | None]:
+    def name(self, rung: Rung, statuses: dict[str, str], evidence: dict[str, Evidence]) -> dict[str, Mistake | None]:
         """For each item with evidence: the mistake that explains it, or None."""
-        known = self._rungs.get(milestone.number, [])
+        known = self._rungs.get(rung.number, [])
         possible = [
             (mistake, records) for mistake, records in known if all(statuses.get(item) != "passed" for item in records)
         ]
@@ -113,7 +97,7 @@ class Diagnosis:
 
 
 def _best(item: str, seen: Evidence, evidence: dict[str, Evidence], possible) -> Mistake | None:
-    """Among the mistakes that look the same in this item, the one that explains most; None where two names tie."""
+    """Among the mistakes that look the same in this item, the one that explains most; None if two names tie."""
     matching = [
         (sum(name in evidence and evidence[name].equals(record) for name, record in records.items()), mistake)
         for mistake, records in possible
@@ -126,12 +110,12 @@ def _best(item: str, seen: Evidence, evidence: dict[str, Evidence], possible) ->
     return best[0] if len({mistake.name for mistake in best}) == 1 else None
 
 
-def _load(milestone: Milestone) -> list[tuple[Mistake, dict[str, Evidence]]]:
-    path = path_for(milestone)
+def _load(rung: Rung) -> list[tuple[Mistake, dict[str, Evidence]]]:
+    path = path_for(rung)
     if not path.exists():
         return []
     kept = msgspec.json.decode(path.read_bytes(), type=_Records)
-    known = [mistake for mistake in catalogue.mistakes(milestone) if mistake.slug in kept.mistakes]
+    known = [mistake for mistake in catalogue.mistakes(rung) if mistake.slug in kept.mistakes]
     return [
         (
             mistake,
@@ -144,12 +128,19 @@ def _load(milestone: Milestone) -> list[tuple[Mistake, dict[str, Evidence]]]:
     ]
 
 
-def recorded_key(milestone: Milestone) -> str | None:
-    path = path_for(milestone)
-    return msgspec.json.decode(path.read_bytes(), type=_Records).key if path.exists() else None
+def recorded_under(rung: Rung) -> Fingerprint | None:
+    """The fingerprint that the rung's records were made under."""
+    path = path_for(rung)
+    return msgspec.json.decode(path.read_bytes(), type=_Recorded).fingerprint if path.exists() else None
 
 
-def save(key: str, records: dict[str, dict[str, Evidence]]) -> bytes:
+class _Recorded(msgspec.Struct):
+    """The beginning of a records file, whatever format the rest has."""
+
+    fingerprint: Fingerprint | None = None
+
+
+def encoded(fingerprint: Fingerprint, records: dict[str, dict[str, Evidence]]) -> bytes:
     """The records file's content, one observation and one mistake per line so that a change shows as one line."""
     places: dict[bytes, int] = {}
     lines = []
@@ -163,4 +154,5 @@ def save(key: str, records: dict[str, dict[str, Evidence]]) -> bytes:
         }
         lines.append(f"{msgspec.json.encode(slug).decode()}:{msgspec.json.encode(short).decode()}")
     seen, mistakes = ",\n".join(one.decode() for one in places), ",\n".join(lines)
-    return f'{{"key":"{key}","seen":[\n{seen}\n],"mistakes":{{\n{mistakes}\n}}}}\n'.encode()
+    under = msgspec.json.encode(fingerprint).decode()
+    return f'{{"fingerprint":{under},"seen":[\n{seen}\n],"mistakes":{{\n{mistakes}\n}}}}\n'.encode()

@@ -1,49 +1,69 @@
-"""States what must hold, in a grader's words, and remembers what was seen so that a mistake can be named.
+"""The words in which a grader states what must hold.
 
-In a verdict run the first expectation that fails ends the item with `Wrong`. In a diagnosis run nothing is raised: the
-record of labels and values is what a mistake is known by. `strain` keeps how near the item came to its limits: what was
-measured over what is tolerated, at most 1 where all held.
+    expect.tensor("out", out, shape=(B, T, C), dtype=torch.float64)
+    expect.close("out", out, expected, rule="out[t] must be the mean of x[0] to x[t].")
+    expect.need("a list of dicts", is_list, rule="parameter_groups must return a list of dicts.")
+
+`what` is a label, unique in the item. `rule` is a sentence about every right submission, true whatever was found; the
+harness adds what was seen. In a verdict run the first expectation that fails ends the item with `Wrong`. In a diagnosis
+run only `need` ends the item: every label is recorded with what the submission gave, and by that record a mistake is
+known. So record what tells mistakes apart, and nothing that differs between two right styles (`record=False`).
+
+`strain` keeps how near the item came to its limits: measured over tolerated, at most 1 if all held.
 """
 
 import math
+from collections.abc import Callable, Mapping
 
 import torch
 
-from autograder.student import Ref, StudentError
-
-TOLERANCE = {
-    torch.float64: 1e-9,
-    torch.float32: 1e-5,
-    torch.float16: 1e-2,
-    torch.bfloat16: 2e-2,
-}
-SHOWN = 8  # a tensor of no more values is shown whole
-KEPT_NUMBERS = 24
-KEPT_LETTERS = 200
-KEPT_DIGITS = 7
+from autograder.grading import tolerance
+from autograder.grading.shown import is_small_matrix, plain, short, side_by_side, told_apart
+from autograder.grading.student import StudentError
+from autograder.grading.summary import summary
 
 
 class Wrong(Exception):
-    """An expectation that did not hold; the message is for the learner."""
+    """An expectation that did not hold: what was `seen`, and the `rule` that it breaks."""
+
+    def __init__(self, seen: str, rule: str = ""):
+        super().__init__(seen)
+        self.seen, self.rule = seen, rule
+
+
+class Stopped(Exception):
+    """A `need` that did not hold ends a diagnosis run; the record says which."""
 
 
 class Expect:
+    """One run of one item: what was recorded, and how near the limits it came."""
+
     def __init__(self, *, recording: bool):
         self.recording = recording
         self.record: list[list] = []
         self.strain = 0.0
 
-    def tensor(self, what, actual, *, shape=None, dtype=None, finite=True, why="", record=False):
-        """`actual` is a tensor of that shape and dtype, without NaN or infinity. `record` keeps its values, too."""
+    def tensor(self, what: str, actual, *, shape=None, dtype=None, finite=True, rule="", record=False) -> None:
+        """`actual` is a tensor of that shape and dtype, without NaN or infinity. `record` keeps its values, too.
+
+        expect.tensor("logits", logits, shape=(B, T, V), dtype=torch.float32)
+        """
         problem = _tensor_problem(actual, shape, dtype, finite)
-        seen = summary(actual) if record or not isinstance(actual, torch.Tensor) else summary(actual)[:3]
-        self._judge(what, problem is None, f"{what} {problem}.", why, seen)
+        evidence = summary(actual) if record or not isinstance(actual, torch.Tensor) else summary(actual)[:3]
+        self._judge(what, problem is None, f"{what} {problem}.", rule, evidence)
 
-    def shape(self, what, actual, shape, *, why=""):
-        self.tensor(what, actual, shape=shape, finite=False, why=why)
+    def shape(self, what: str, actual, shape, *, rule="") -> None:
+        """`actual` is a tensor of that shape.
 
-    def close(self, what, actual, expected, *, why="", dtype=None, record=True):
-        """Equal up to the tolerance of the dtype: |a - e| <= tolerance * (1 + |e|). Floats compare as float64."""
+        expect.shape("the mask", mask, (T, T))
+        """
+        self.tensor(what, actual, shape=shape, finite=False, rule=rule)
+
+    def close(self, what: str, actual, expected, *, rule="", dtype=None, record=True) -> None:
+        """Equal to a tensor or number up to the tolerance of the dtype (tolerance.py). Floats compare as float64.
+
+        expect.close("out", head(x), weights.head(x, given), rule="Head must compute attention(x Wq, x Wk, x Wv).")
+        """
         if not isinstance(expected, torch.Tensor):
             expected = torch.tensor(expected, dtype=torch.float64)
             if isinstance(actual, (int, float)) and not isinstance(actual, bool):
@@ -52,142 +72,191 @@ class Expect:
                 expected = expected.to(dtype or actual.dtype)
         dtype = dtype or expected.dtype
         problem = _tensor_problem(actual, tuple(expected.shape), dtype, finite=False)
+        seen = f"{what} {problem}."
         if problem is None:
-            strain, problem = _difference(actual, expected, TOLERANCE.get(dtype, 0.0))
+            strain, problem = _difference(actual, expected, tolerance.BY_DTYPE.get(dtype, 0.0))
             self._strained(strain)
-        self._judge(what, problem is None, f"{what}{_glue(problem)}{problem}.", why, _seen(actual, record))
+            seen = _values_seen(what, problem, actual, expected)
+        self._judge(what, problem is None, seen, rule, _evidence(actual, record))
 
-    def equal(self, what, actual, expected, *, why="", record=True):
-        """Exactly equal: numbers, strings, bytes, lists (tuples count as lists), dicts, tensors."""
+    def number(self, what: str, actual, expected: float, *, tol: str, rule="", record=True) -> None:
+        """A finite Python float (not a tensor, not a bool) within `tol`, an entry of tolerance.py.
+
+        expect.number("train_loss", row["train_loss"], loss, tol="f32", rule="train_loss must be the batch's mean loss.")
+        """
+        if not isinstance(actual, float):
+            seen = f"{what} is {short(actual)}, should be a Python float, {expected:.6g}."
+            self._judge(what, False, seen, rule, ["not a float", type(actual).__name__])
+            return
+        off = tolerance.off_by(actual, expected, tol)
+        self._strained(off)
+        is_now, should_be = told_apart(actual, expected)
+        self._judge(what, off <= 1, f"{what} is {is_now}, should be {should_be}.", rule, _evidence(actual, record))
+
+    def equal(self, what: str, actual, expected, *, rule="", record=True) -> None:
+        """Exactly equal: numbers, strings, bytes, lists (tuples count as lists), dicts, tensors.
+
+        expect.equal("ids", tokenizer.encode("ab"), [0, 1])
+        """
         held = _same(actual, expected)
-        message = f"{what} is {_short(actual)}, should be {_short(expected)}."
-        if not held and isinstance(expected, torch.Tensor) and expected.numel() > SHOWN:
-            problem = _tensor_problem(actual, expected.shape, expected.dtype, finite=False)
-            problem = problem or _difference(actual, expected, 0.0)[1]
-            message = f"{what}{_glue(problem)}{problem}."
-        self._judge(what, held, message, why, _seen(actual, record))
+        seen = "" if held else _unequal(what, actual, expected)
+        self._judge(what, held, seen, rule, _evidence(actual, record))
 
-    def true(self, what, condition, *, why="", seen=None, record=True, strain=0.0):
-        """`strain`: how near the condition is to its limit, which is 1, where that is a matter of degree."""
+    def true(self, what: str, condition, *, rule="", saw="", evidence=None, record=True, strain=0.0) -> None:
+        """`condition`, a bool or a bool tensor, holds everywhere; `what` reads as the statement that should be true.
+
+        `saw` says what the submission gave instead. `evidence` is a value for the diagnosis, more telling than held or
+        not. `strain`: how near the condition is to its limit, which is 1, if it is a matter of degree.
+
+        expect.true("every pair is a merge", not bad, saw=f"The pair {bad[0]} is in no merge.", evidence=len(bad))
+        """
         self._strained(strain)
         held = bool(torch.as_tensor(condition).all())
-        message = "" if why else f"{what}: does not hold."
-        self._judge(what, held, message, why, _seen(seen, record))
+        self._judge(what, held, saw or f"It does not hold: {what}.", rule, _evidence(evidence, record))
 
-    def below(self, what, number, bound, *, why="", record=True):
+    def need(self, what: str, condition, *, rule="", saw="", evidence=None) -> None:
+        """Like `true`, and the item can't go on without it: it ends a diagnosis run, too.
+
+        expect.need("a pair", is_pair, rule="attention must return two tensors, (out, weights).")
+        """
+        self.true(what, condition, rule=rule, saw=saw, evidence=evidence)
+        if not self.record[-1][1]:
+            raise Stopped(what)
+
+    def below(self, what: str, number, bound: float, *, rule="", record=True) -> None:
+        """A number of at most `bound`.
+
+        expect.below("loss after 200 steps", loss, 2.6)
+        """
         held = _is_number(number) and float(number) <= bound
         if _is_number(number) and bound > 0:
             self._strained(float(number) / bound)
-        message = f"{what} is {_short(number)}, should be at most {bound:g}."
-        self._judge(what, held, message, why, _seen(number, record))
+        self._judge(
+            what, held, f"{what} is {short(number)}, should be at most {bound:g}.", rule, _evidence(number, record)
+        )
 
-    def above(self, what, number, bound, *, why="", record=True):
+    def above(self, what: str, number, bound: float, *, rule="", record=True) -> None:
+        """A number of at least `bound`.
+
+        expect.above("loss on random tokens", loss, math.log(V) - 0.1, rule="Nobody can predict random tokens.")
+        """
         held = _is_number(number) and float(number) >= bound
         if _is_number(number) and bound > 0:
             self._strained(bound / float(number) if float(number) > 0 else math.inf)
-        message = f"{what} is {_short(number)}, should be at least {bound:g}."
-        self._judge(what, held, message, why, _seen(number, record))
+        self._judge(
+            what, held, f"{what} is {short(number)}, should be at least {bound:g}.", rule, _evidence(number, record)
+        )
 
-    def raises(self, what, kind, function, *args, why="", mentions=None, **kwargs):
-        """Calling raises `kind` (or a subclass) in the student's code, with a message that mentions `mentions`."""
+    def raises(self, what: str, kind: type, function: Callable, *args, rule="", mentions=None, **kwargs) -> None:
+        """Calling raises `kind` (or a subclass) in the student's code, with a message that mentions `mentions`.
+
+        expect.raises("too long an input", ValueError, head, x, mentions="block_size")
+        """
         try:
             returned = function(*args, **kwargs)
         except StudentError as error:
             if error.kind == "missing":
                 raise
             held = kind.__name__ in error.bases
-            message = f"{what}: raised {error}, should raise {kind.__name__}."
+            seen = f"{what}: raised {error}, should raise {kind.__name__}."
             if held and mentions is not None and str(mentions) not in error.message:
-                held, message = False, f"{what}: the {kind.__name__}'s message should mention {mentions!r}: {error}."
-            self._judge(what, held, message, why, ["raised", error.type])
+                held, seen = False, f"{what}: the {kind.__name__}'s message should mention {mentions!r}: {error}."
+            self._judge(what, held, seen, rule, ["raised", error.type])
         else:
-            message = f"{what}: returned {_short(returned)}, should raise {kind.__name__}."
-            self._judge(what, False, message, why, ["returned"])
+            seen = f"{what}: returned {short(returned)}, should raise {kind.__name__}."
+            self._judge(what, False, seen, rule, ["returned"])
 
-    def note(self, what, value):
-        """Evidence for the diagnosis, never a verdict."""
+    def note(self, what: str, value) -> None:
+        """Evidence for the diagnosis, never a verdict.
+
+        expect.note("row sums", weights.sum(-1))
+        """
         self.record.append([what, True, summary(value)])
+
+    def which_fits(self, value, candidates: Mapping[str, object], *, tol: str = "f64") -> str | None:
+        """The name of the first candidate that `value`, a number or a tensor, is close to; None if none is.
+
+        Use it for `saw` and `evidence`: which well-known wrong formula gives this value?
+
+        expect.which_fits(loss, {"the sum, not the mean": total, "the loss in train mode": noisy}, tol="f32")
+        """
+        return next((name for name, candidate in candidates.items() if is_close(value, candidate, tol)), None)
 
     def _strained(self, ratio: float) -> None:
         self.strain = max(self.strain, math.inf if math.isnan(ratio) else ratio)
 
-    def _judge(self, what, held, message, why, seen):
-        self.record.append([what, held, seen])
+    def _judge(self, what: str, held: bool, seen: str, rule: str, evidence) -> None:
+        self.record.append([what, held, evidence])
         if not held and not self.recording:
-            raise Wrong(" ".join(part for part in (why, message) if part))
+            raise Wrong(seen, rule)
 
 
-def _seen(value, record):
+def is_close(actual, expected, tol: str = "f64") -> bool:
+    """Whether two numbers, or two tensors of one shape, are within an entry of tolerance.py."""
+    try:
+        a, e = torch.as_tensor(actual, dtype=torch.float64), torch.as_tensor(expected, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):  # what the submission gave is neither
+        return False
+    return a.shape == e.shape and _difference(a, e, tolerance.TOLERANCE[tol])[1] is None
+
+
+def _evidence(value, record: bool):
     return summary(value) if record else None
-
-
-def summary(value):
-    """A short, comparable stand-in for a value: JSON types only."""
-    if isinstance(value, torch.Tensor):
-        flat = value.reshape(-1)
-        step = max(1, -(-flat.numel() // KEPT_NUMBERS))
-        numbers = flat[::step].to(torch.float64) if not flat.is_complex() else flat[::step].abs()
-        return ["tensor", str(value.dtype), list(value.shape), [summary(number) for number in numbers.tolist()]]
-    if isinstance(value, (list, tuple)):
-        return [summary(part) for part in value[:KEPT_NUMBERS]]
-    if isinstance(value, dict):
-        return [[str(key), summary(part)] for key, part in list(value.items())[:KEPT_NUMBERS]]
-    if isinstance(value, float):
-        # JSON has no word for NaN and infinities; more digits than are compared would only make the records longer
-        return float(f"{value:.{KEPT_DIGITS}g}") if math.isfinite(value) else str(value)
-    if isinstance(value, int) and abs(value) >= 2**63:
-        return str(value)[:KEPT_LETTERS]
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, (str, bytes)):
-        return value[:KEPT_LETTERS] if isinstance(value, str) else repr(value[:KEPT_LETTERS])
-    return type(value).__name__
 
 
 def _tensor_problem(actual, shape, dtype, finite) -> str | None:
     if not isinstance(actual, torch.Tensor):
-        return f"is {_short(actual)}, should be a tensor{f' of shape {tuple(shape)}' if shape is not None else ''}"
+        return f"is {short(actual)}, should be a tensor{f' of shape {tuple(shape)}' if shape is not None else ''}"
     if shape is not None and tuple(actual.shape) != tuple(shape):
         return f"has shape {tuple(actual.shape)}, should be {tuple(shape)}"
     if dtype is not None and actual.dtype != dtype:
-        return f"has dtype {_plain(actual.dtype)}, should be {_plain(dtype)}"
+        return f"has dtype {plain(actual.dtype)}, should be {plain(dtype)}"
     if finite and actual.is_floating_point() and not bool(torch.isfinite(actual).all()):
         return f"holds {_first_bad(actual)}"
     return None
 
 
-def _first_bad(actual) -> str:
+def _first_bad(actual: torch.Tensor) -> str:
     where = torch.nonzero(~torch.isfinite(actual))[0].tolist()
     return f"{actual[tuple(where)].item()} at {where}"
 
 
-def _difference(actual, expected, tolerance) -> tuple[float, str | None]:
-    """The largest |a - e| / (tolerance * (1 + |e|)) of two tensors of one shape and dtype; where, if it exceeds 1."""
+def _difference(actual: torch.Tensor, expected: torch.Tensor, tolerated: float) -> tuple[float, str | None]:
+    """The largest |a - e| / (tolerated * (1 + |e|)) of two tensors of one shape; the place of it, if it exceeds 1."""
     if actual.numel() == 0:
         return 0.0, None
     a, e = actual.to(torch.float64), expected.to(torch.float64)
     equal = a == e  # infinities included
-    ratio = torch.where(equal, 0.0, (a - e).abs() / (tolerance * (1 + e.abs())))
+    ratio = torch.where(equal, 0.0, (a - e).abs() / (tolerated * (1 + e.abs())))
     ratio = torch.nan_to_num(ratio, nan=math.inf, posinf=math.inf)
     strain = float(ratio.max())
     if strain <= 1:
         return strain, None
     index = [int(i) for i in torch.unravel_index(ratio.argmax(), ratio.shape)]
-    place = f"[{', '.join(map(str, index))}] is" if index else " is"
+    place = f" at [{', '.join(map(str, index))}] is" if index else " is"
     count = int((ratio > 1).sum())
     of = f" ({count} of {ratio.numel()} values differ)" if ratio.numel() > 1 else ""
-    is_now, should_be = _told_apart(a[tuple(index)].item(), e[tuple(index)].item())
+    is_now, should_be = told_apart(a[tuple(index)].item(), e[tuple(index)].item())
     return strain, f"{place} {is_now}, should be {should_be}{of}"
 
 
-def _told_apart(a: float, b: float) -> tuple[str, str]:
-    """Both numbers with six digits, or as many as it takes to see a difference."""
-    pairs = ((f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in (6, 9, 12, 17))
-    return next((pair for pair in pairs if pair[0] != pair[1]), (f"{a:.6g}", f"{b:.6g}"))
+def _values_seen(what: str, problem: str | None, actual: torch.Tensor, expected: torch.Tensor) -> str:
+    """The place that differs most and, of a small matrix, all of it."""
+    seen = f"{what}{problem}."
+    return f"{seen}\n{side_by_side(what, actual, expected)}" if problem and is_small_matrix(expected) else seen
 
 
-def _glue(problem) -> str:
-    return "" if problem is not None and problem.startswith(("[", " ")) else " "
+def _unequal(what: str, actual, expected) -> str:
+    if not isinstance(expected, torch.Tensor):
+        return f"{what} is {short(actual)}, should be {short(expected)}."
+    problem = _tensor_problem(actual, expected.shape, expected.dtype, finite=False)
+    if problem is not None:
+        return f"{what} {problem}."
+    if is_small_matrix(expected):
+        return side_by_side(what, actual, expected)
+    if expected.numel() > 1 and expected.ndim > 1:
+        return f"{what}{_difference(actual, expected, 0.0)[1]}."
+    return f"{what} is {short(actual)}, should be {short(expected)}."
 
 
 def _same(actual, expected) -> bool:
@@ -214,18 +283,3 @@ def _is_number(value) -> bool:
     if isinstance(value, torch.Tensor):
         return value.numel() == 1 and not value.is_complex()
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _plain(dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-def _short(value) -> str:
-    if isinstance(value, torch.Tensor):
-        if value.numel() <= SHOWN:
-            return f"tensor({value.tolist()}, dtype={_plain(value.dtype)})"
-        return f"a {_plain(value.dtype)} tensor of shape {tuple(value.shape)}"
-    if isinstance(value, Ref):
-        return "an object that is no plain value"
-    text = repr(value)
-    return text if len(text) <= 160 else f"{text[:150]}… ({len(text)} characters)"

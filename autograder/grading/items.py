@@ -1,6 +1,6 @@
 """Runs hidden graders, which are pytest files, one item at a time and as often as asked.
 
-pytest collects each file once per process; `Bench.run` then runs one test function for one submission. The graders'
+pytest collects each file once per process; `Items.run` then runs one test function for one submission. The graders'
 fixtures (`student`, `draw`, `expect`) are set by the caller. This process never runs student code.
 """
 
@@ -8,21 +8,24 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
 import torch
+from _pytest.config import _prepareconfig
+from _pytest.main import Session
 from _pytest.runner import runtestprotocol
 
-from autograder.draw import Draw
+from autograder.course import Course, Item, Rung
 from autograder.errors import HarnessFault
-from autograder.expect import Expect
-from autograder.student import Student
+from autograder.grading.draw import Draw
+from autograder.grading.expect import Expect
+from autograder.grading.student import Student
 
 
-class BenchError(HarnessFault):
+class CollectionError(HarnessFault):
     """The graders themselves could not be collected or run."""
 
 
@@ -49,26 +52,25 @@ def at_most(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-class Bench:
+class Items:
     """The pytest plugin that hands each test function its fixtures and keeps how it ended."""
 
-    def __init__(self, job: Callable[["Bench"], None]):
-        self._job = job
-        self._functions: dict[tuple[str, str], pytest.Item] = {}
+    def __init__(self) -> None:
+        self._functions: dict[tuple[Path, str], pytest.Item] = {}
         self._error: BaseException | None = None
         self._inputs: tuple[Student, Draw, Expect]
 
     def run(
-        self, grader: Path, function: str, student: Student, draw: Draw, expect: Expect, seconds: float
+        self, rung: Rung, item: Item, student: Student, draw: Draw, expect: Expect, seconds: float
     ) -> BaseException | None:
-        """Runs one test function for at most so many seconds; the exception that ended it, or None."""
-        item = self._functions.get((grader.name, function))
-        if item is None:
-            raise BenchError(f"{grader} has no {function}")
+        """Runs the item's test function for at most so many seconds; the exception that ended it, or None."""
+        function = self._functions.get((rung.grader, item.function))
+        if function is None:
+            raise CollectionError(f"{rung.grader} has no {item.function}")
         self._inputs, self._error = (student, draw, expect), None
-        item._initrequest()  # type: ignore[attr-defined]  # fresh fixtures for a function that may have run before
+        function._initrequest()  # type: ignore[attr-defined]  # fresh fixtures for one that may have run before
         with at_most(seconds):
-            runtestprotocol(item, log=False, nextitem=None)
+            runtestprotocol(function, log=False, nextitem=None)
         return self._error
 
     @pytest.fixture
@@ -93,39 +95,46 @@ class Bench:
 
     def pytest_collectreport(self, report):
         if report.failed:
-            raise BenchError(str(report.longrepr))
+            raise CollectionError(str(report.longrepr))
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session):
-        self._functions = {(item.path.name, item.originalname): item for item in session.items}
-        self._job(self)
-        return True
+    def collected(self, functions: list[pytest.Item]) -> None:
+        self._functions = {(function.path.parent, function.originalname): function for function in functions}  # type: ignore[attr-defined]
 
 
-def with_bench(graders: list[Path], job: Callable[[Bench], None]) -> None:
-    """Collects the graders and calls `job(bench)` once. What the job raises comes out unchanged."""
-    raised: list[BaseException] = []
-
-    def guarded(bench: Bench) -> None:
-        try:
-            job(bench)
-        except BaseException as error:  # pytest would turn it into an exit status
-            raised.append(error)
-
-    arguments = [*map(str, graders), "-c", os.devnull, "--rootdir", str(graders[0].parent), "-p", "no:cacheprovider"]
-    arguments += ["-p", "no:terminal", "-p", "no:faulthandler", "-p", "no:logging", "--import-mode=importlib", "-s"]
-    arguments += ["-o", "python_files=rung_*.py", "-o", "python_functions=test_*"]
+@contextlib.contextmanager
+def collected(course: Course, rungs: list[Rung]) -> Iterator[Items]:
+    """The rungs' graders, collected once by a pytest session that ends with the block."""
     torch.set_num_threads(1)  # small tensors, and the other cores belong to other graders
-    autoload = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    arguments = [*(str(rung.grader) for rung in rungs), "-c", os.devnull, "--rootdir", str(course.root)]
+    for plugin in ("cacheprovider", "terminal", "faulthandler", "logging"):
+        arguments += ["-p", f"no:{plugin}"]
+    # Graders import `milestones.hidden.…` from the course's own root, and each other by relative imports.
+    arguments += ["--import-mode=importlib", "-s", "-o", f"pythonpath={course.root}"]
+    arguments += ["-o", "consider_namespace_packages=true", "-o", "python_files=*.py", "-o", "python_functions=test_*"]
+    items = Items()
+    with _without_installed_plugins():
+        config = _prepareconfig(arguments, plugins=[items])
+    try:  # what pytest.main does, up to where it would run the tests
+        config._do_configure()
+        session = Session.from_config(config)
+        config.hook.pytest_sessionstart(session=session)
+        config.hook.pytest_collection(session=session)
+        items.collected(session.items)
+        yield items
+        config.hook.pytest_sessionfinish(session=session, exitstatus=pytest.ExitCode.OK)
+    finally:
+        config._ensure_unconfigure()
+
+
+@contextlib.contextmanager
+def _without_installed_plugins() -> Iterator[None]:
+    """Other pytest plugins of this machine have no business in a grader process."""
+    before = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:
-        status = pytest.main(arguments, plugins=[Bench(guarded)])
+        yield
     finally:
-        if autoload is None:
+        if before is None:
             del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
         else:
-            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = autoload
-    if raised:
-        raise raised[0]
-    if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        raise BenchError(f"collecting the graders failed with pytest status {status}")
+            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = before

@@ -14,7 +14,7 @@ MAX_ATTEMPTS = 2
 def share_out(jobs: Iterable, serve: Callable, arguments: tuple = (), *, per_core: int = 1) -> Iterator:
     """Yields (job, answer) as answers come. `serve(connection, *arguments)` runs in each process: see `requests`.
 
-    Raises HarnessFault where a job has ended its process twice.
+    Raises HarnessFault if a job has ended its process twice.
     """
     context = multiprocessing.get_context("spawn")  # never a fork of a process that has torch
     queue = list(reversed(list(jobs)))

@@ -9,10 +9,10 @@ import tempfile
 from pathlib import Path
 
 
-def course_secret() -> bytes:
-    """32 random bytes in the user's configuration folder, made on first use."""
+def course_secret(course: str) -> bytes:
+    """32 random bytes of this course, in the user's configuration folder, made on first use."""
     base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    path = base / "gpt-ladder" / "course-secret"
+    path = base / course / "course-secret"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:  # made with mode 0600
@@ -27,5 +27,5 @@ def submission_seed(secret: bytes, sha256: str) -> int:
     return int.from_bytes(hmac.new(secret, sha256.encode(), hashlib.sha256).digest()[:6], "big")
 
 
-def item_seed(seed: int, milestone: str, item: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}/{milestone}/{item}".encode()).digest()[:6], "big")
+def item_seed(seed: int, rung: str, item: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{rung}/{item}".encode()).digest()[:6], "big")

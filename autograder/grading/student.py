@@ -1,7 +1,15 @@
 """The trusted side's view of jailed code: `student.model.attention.Head(…)` and what comes back.
 
 Nothing of the submission is ever imported here. A call becomes a request to the worker; tensors and plain values come
-back as copies, anything else as a `Ref` that stands for the object over there. docs/add-a-rung.md shows the whole API.
+back as copies, anything else as a `Ref` that stands for the object over there:
+
+    head = student.model.attention.Head(12, 5, 7)     # builds it there; a Ref comes back
+    head.load_weights({"q": wq, "k": wk, "v": wv})    # arguments: tensors, numbers, strings, bytes, lists, dicts, Refs
+    out = head(x)                                     # a tensor, detached and on the CPU
+    student.value(head.training)                      # an attribute is a Ref until it is read or called
+
+A call raises `StudentError` if the student's code raised. A worker that died, hangs or floods raises a `WorkerLost`,
+which ends the item: a grader must not catch that one.
 """
 
 import time
@@ -109,6 +117,10 @@ class Student:
                 raise self._lost_modules[module] from None
 
     def printed(self) -> str:
+        """The last lines that the submission printed in this item.
+
+        expect.equal("printed", student.printed(), "")
+        """
         return self._worker.printed() if self._worker is not None and self._worker.alive else ""
 
     def close(self) -> None:
@@ -117,7 +129,10 @@ class Student:
                 side.close()
 
     def twin(self) -> "Student":
-        """The same submission in a second process with another PYTHONHASHSEED."""
+        """The same submission in a second process with another PYTHONHASHSEED.
+
+        student.twin().tokenizer.char.CharTokenizer(text)
+        """
         if self._twin is None:
             if self._open_twin is None:
                 raise RuntimeError("a twin has no twin")
@@ -176,22 +191,54 @@ class Student:
             raise BadReply("the worker sent an answer of the wrong form")
         return value
 
-    # what graders call; see docs/add-a-rung.md
+    # what graders call
 
     def value(self, ref: Ref):
+        """What an attribute, a name or a held object is, by value.
+
+        student.value(head.training)
+        """
         return self._request("value", self._target(ref))
 
     def set(self, ref: Ref, attribute: str, value) -> None:
+        """Sets an attribute of an object over there.
+
+        student.set(model, "training", False)
+        """
         self._request("set", self._target(ref), attribute, self._outgoing(value))
 
     def put(self, value) -> Ref:
+        """Keeps a large input on the far side, so that it is sent once.
+
+        ids = student.put(long_tensor)
+        """
         return self._request("put", self._outgoing(value))
 
     def keep(self, ref: Ref, *args, **kwargs) -> Ref:
+        """Calls, and leaves the result over there.
+
+        optimizer = student.keep(student.train.optim.make_optimizer, model, learning_rate=0.1)
+        """
         return self._call(ref, args, kwargs, keep=True)
 
+    def attempt(self, ref: Ref, *args, **kwargs):
+        """The result, or the StudentError in its place; a name that is missing still raises.
+
+        groups = student.attempt(hands.read_groups, made)
+        expect.need("groups of parameters", not isinstance(groups, StudentError), saw=f"They raised {groups}.")
+        """
+        try:
+            return self._call(ref, args, kwargs, keep=False)
+        except StudentError as error:
+            if error.kind == "missing":
+                raise
+            return error
+
     def batch(self, ref: Ref, calls: Iterable) -> list:
-        """Results in order; a StudentError in place of a call that raised. A call is a tuple of arguments."""
+        """Many calls in one message: results in order, a StudentError in place of a call that raised.
+
+        student.batch(tokenizer.encode, [(text,) for text in texts])
+        """
         packed = [[self._outgoing(args), {}] for args in calls]
         replies = self._list(self._request("batch", self._target(ref), packed), len(packed))
         return [self._unpack(reply) for reply in replies]
@@ -201,51 +248,106 @@ class Student:
         return value if held else StudentError(value)
 
     def repeat(self, ref: Ref, n: int, *args, **kwargs) -> list:
-        """The results of n equal calls; raises the first StudentError."""
+        """The results of n equal calls in one message; raises the first StudentError.
+
+        student.repeat(get_batch, 1000, ids, 4, 8, generator)
+        """
         replies = self._request("repeat", self._target(ref), n, self._outgoing(args), self._outgoing(kwargs))
         return self._list(replies, n)
 
     def generator(self, seed: int) -> Ref:
+        """A torch.Generator over there.
+
+        student.generator(draw.seed())
+        """
         return self._request("generator", seed)
 
     def next(self, ref: Ref):
+        """The next value of an iterator over there. Raises StopIteration at its end.
+
+        student.next(stream)
+        """
         more, value = self._list(self._request("next", self._target(ref)), 2)
         if not more:
             raise StopIteration
         return value
 
     def instrument(self, name: str, *args, **kwargs) -> Ref:
+        """What `make(…)` of the course's hidden/instruments/NAME.py returns, built over there. It holds no expected value.
+
+        model = student.instrument("tiny_model", vocab_size, n_embd)
+        """
         return self._request("instrument", name, self._outgoing(args), self._outgoing(kwargs))
 
     def forbid(self, *names: str) -> "Forbid":
+        """Forbids library names besides the item's own `not_allowed`, for a `with` block.
+
+        with student.forbid("torch.nn.functional.layer_norm"): out = norm(x)
+        """
         return Forbid(self, list(names))
 
     def parameters(self, module: Ref) -> list[dict]:
+        """Of each parameter: shape, dtype, storage (its address), requires_grad, has_grad, grad_zero.
+
+        trainable = [p for p in student.parameters(model) if p["requires_grad"]]
+        """
         return self._list(self._request("parameters", self._target(module)))
 
     def get_parameters(self, module: Ref) -> list:
+        """The parameters' values, in the module's own order.
+
+        before = student.get_parameters(model)
+        """
         return self._list(self._request("get_parameters", self._target(module)))
 
     def set_parameters(self, module: Ref, tensors: list) -> None:
+        """Gives the parameters values, in the module's own order.
+
+        student.set_parameters(model, [draw.randn(*p["shape"]) for p in student.parameters(model)])
+        """
         self._request("set_parameters", self._target(module), list(tensors))
 
     def zero_parameters(self, module: Ref, min_ndim: int = 0) -> None:
+        """Sets the parameters with at least so many dimensions to 0.
+
+        student.zero_parameters(model, min_ndim=2)
+        """
         self._request("zero_parameters", self._target(module), min_ndim)
 
     def zero_grad(self, module: Ref) -> None:
+        """Sets every gradient to None.
+
+        student.zero_grad(model)
+        """
         self._request("zero_grad", self._target(module))
 
     def gradients(self, module: Ref) -> list:
+        """The parameters' gradients, None where there is none.
+
+        student.backward(model, x, seed=noise); gradients = student.gradients(model)
+        """
         return self._list(self._request("gradients", self._target(module)))
 
     def modes(self, module: Ref) -> list[bool]:
+        """The training flags of the module and of all modules in it.
+
+        expect.true("everything is in eval mode", not any(student.modes(model)))
+        """
         return self._list(self._request("modes", self._target(module)))
 
     def backward(self, ref: Ref, *args, pick=None, seed=None, **kwargs):
+        """Calls, and runs backward from the sum of output[pick] times `seed`; returns the output.
+
+        out = student.backward(model, idx, targets, pick=1)
+        """
         packed = self._outgoing(args), self._outgoing(kwargs)
         return self._request("backward", self._target(ref), *packed, pick, self._outgoing(seed))
 
     def input_gradient(self, ref: Ref, x, seed, pick=None):
+        """The gradient of the sum of ref(x)[pick] times `seed` with respect to x.
+
+        student.input_gradient(norm, x, noise)
+        """
         return self._request("input_gradient", self._target(ref), self._outgoing(x), self._outgoing(seed), pick)
 
 
@@ -265,16 +367,28 @@ class Forbid:
 
 
 class Files:
-    """The submission's own folder in the worker."""
+    """The submission's own folder in the worker, as `student.files`."""
 
     def __init__(self, student: Student):
         self._student = student
 
     def put(self, path: str, data: bytes) -> None:
+        """Writes a file there.
+
+        student.files.put("corpus.txt", b"abc")
+        """
         self._student._request("file_put", path, data)
 
     def get(self, path: str) -> bytes:
+        """A file's content.
+
+        notes = student.files.get("notes/architecture.md")
+        """
         return self._student._request("file_get", path)
 
     def list(self) -> list[str]:
+        """The paths of all files there, sorted.
+
+        student.files.list()
+        """
         return self._student._list(self._student._request("file_list"))

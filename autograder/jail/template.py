@@ -25,12 +25,20 @@ import msgspec
 from autograder.jail import cgroup
 
 HERE = Path(__file__).parent
-PACKAGES = (
-    "torch", "torchgen", "functorch", "numpy", "numpy.libs", "typing_extensions", "sympy", "mpmath", "networkx",
-    "jinja2", "markupsafe", "filelock", "fsspec", "msgspec", "regex",
-)  # fmt: skip
 FIRST_UID, UIDS = 200_000, 100_000
 START_SECONDS = 120
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """What a course puts into its jail.
+
+    packages: what student code can import besides the standard library. instruments: a folder of modules that graders
+    may build there, or None. operators: for a forbidden name's last part, patterns of the operators behind it.
+    """
+
+    packages: tuple[str, ...]
+    instruments: Path | None
+    operators: dict[str, list[str]]
 
 
 class JailError(Exception):
@@ -63,13 +71,13 @@ def _namespaces() -> list[str]:
     return [*shared, *(part for name in capabilities for part in ("--cap-add", name))]
 
 
-def _package_paths() -> list[Path]:
+def _package_paths(names: Iterable[str]) -> list[Path]:
     """Where the allowlisted packages lie; what is not installed is left out."""
     torch = importlib.util.find_spec("torch")
     if torch is None or torch.origin is None:
         raise JailError("torch is not installed here: make setup")
     site = Path(torch.origin).parent.parent
-    paths = (path for name in PACKAGES for path in (site / name, site / f"{name}.py"))
+    paths = (path for name in names for path in (site / name, site / f"{name}.py"))
     return [path for path in paths if path.exists()]
 
 
@@ -77,15 +85,26 @@ def _interpreter() -> str:
     return os.path.realpath(sys.executable)
 
 
-def _arguments(isolated: bool, control_fd: int) -> str:
-    return json.dumps({"control_fd": control_fd, "isolated": isolated, "as_root": os.geteuid() == 0})
+def _arguments(isolated: bool, control_fd: int, contents: Contents) -> str:
+    instruments = "/jail/instruments" if isolated else str(contents.instruments)
+    return json.dumps(
+        {
+            "control_fd": control_fd,
+            "isolated": isolated,
+            "as_root": os.geteuid() == 0,
+            "instruments": instruments,
+            "operators": contents.operators,
+        }
+    )
 
 
-def _bubblewrap_command(path: str, control_fd: int) -> list[str]:
+def _bubblewrap_command(path: str, control_fd: int, contents: Contents) -> list[str]:
     stdlib = sysconfig.get_path("stdlib")
     binds = {folder: folder for folder in [*_system_libraries(), stdlib, _interpreter()]}
-    binds |= {f"/jail/site/{package.name}": str(package) for package in _package_paths()}
-    binds |= {f"/jail/{part}": str(HERE / part) for part in ("inside", "instruments")}
+    binds |= {f"/jail/site/{package.name}": str(package) for package in _package_paths(contents.packages)}
+    binds["/jail/inside"] = str(HERE / "inside")
+    if contents.instruments is not None:
+        binds["/jail/instruments"] = str(contents.instruments)
     command = [path, *_namespaces(), "--dev", "/dev", "--proc", "/proc"]
     for folder in sorted({str(parent) for target in binds for parent in Path(target).parents} - {"/"}):
         command += ["--perms", "0755", "--dir", folder]  # bubblewrap would make them 0700, closed to the worker's user
@@ -94,7 +113,7 @@ def _bubblewrap_command(path: str, control_fd: int) -> list[str]:
     for hidden in _other_packages([*_system_libraries(), stdlib]):
         command += ["--tmpfs", hidden]
     command += ["--dir", "/work", "--tmpfs", "/tmp", "--dir", "/dev/shm", "--remount-ro", "/dev", "--remount-ro", "/"]
-    return [*command, "--chdir", "/", *_python("/jail/inside", "/jail/site", _arguments(True, control_fd))]
+    return [*command, "--chdir", "/", *_python("/jail/inside", "/jail/site", _arguments(True, control_fd, contents))]
 
 
 def _system_libraries() -> list[str]:
@@ -122,7 +141,7 @@ def _python(inside: str, site: str, arguments: str) -> list[str]:
 class Template:
     """One warm template process. `hash_seed` is its PYTHONHASHSEED. Starts at once; ready when first used."""
 
-    def __init__(self, *, hash_seed: int, jail: str):
+    def __init__(self, contents: Contents, *, hash_seed: int, jail: str):
         self.isolated = jail == "bubblewrap"
         self._numbers = itertools.count(1)
         self._resources = contextlib.ExitStack()
@@ -132,12 +151,12 @@ class Template:
             path = bubblewrap()
             if path is None:
                 raise JailError("bubblewrap is not usable here (Debian and Ubuntu: apt-get install bubblewrap)")
-            command = _bubblewrap_command(path, theirs.fileno())
+            command = _bubblewrap_command(path, theirs.fileno(), contents)
         else:
             site = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="ladder-site-")))
-            for package in _package_paths():
+            for package in _package_paths(contents.packages):
                 (site / package.name).symlink_to(package)
-            command = _python(str(HERE / "inside"), str(site), _arguments(False, theirs.fileno()))
+            command = _python(str(HERE / "inside"), str(site), _arguments(False, theirs.fileno(), contents))
         environment = {
             "PATH": "/usr/bin:/bin",
             "HOME": "/work" if self.isolated else tempfile.gettempdir(),

@@ -2,26 +2,29 @@
 
 import difflib
 
-from autograder.course import Milestone
+from autograder.course import Rung
 from autograder.errors import UnusableInput
-from autograder.mistakes import catalogue
-from autograder.mistakes.catalogue import Mistake
+from autograder.grading import catalogue
+from autograder.grading.catalogue import Mistake
+from autograder.handout import section
 
 
-def explain(name: str, milestones: list[Milestone]) -> str:
-    known = [(milestone, mistake) for milestone in milestones for mistake in catalogue.mistakes(milestone)]
-    found = [(milestone, mistake) for milestone, mistake in known if name in (mistake.slug, mistake.family)]
+def explain(name: str, rungs: list[Rung]) -> str:
+    known = [(rung, mistake) for rung in rungs for mistake in catalogue.mistakes(rung)]
+    found = [(rung, mistake) for rung, mistake in known if name in (mistake.slug, mistake.family)]
     if not found:
         close = difflib.get_close_matches(name, {m.name for _, m in known}, n=5)
-        raise UnusableInput(f"no mistake is called {name!r}" + (f"; close: {', '.join(close)}" if close else ""))
-    return "\n\n".join(_text(milestone, mistake) for milestone, mistake in found)
+        raise UnusableInput(
+            f"No mistake is called {name!r}" + (f"; these are close: {', '.join(close)}" if close else "")
+        )
+    return "\n\n".join(_text(rung, mistake) for rung, mistake in found)
 
 
-def _text(milestone: Milestone, mistake: Mistake) -> str:
+def _text(rung: Rung, mistake: Mistake) -> str:
     example = "\n".join(f"    {line}" for line in mistake.replace.strip("\n").splitlines())
     return "\n".join(
         [
-            f"{mistake.slug}  (milestone {milestone.number}: {milestone.title})",
+            f"{mistake.slug}  (milestone {rung.number}: {rung.title})",
             "",
             f"Cause: {mistake.cause}",
             f"Hint:  {mistake.hint}",
@@ -30,37 +33,8 @@ def _text(milestone: Milestone, mistake: Mistake) -> str:
             "",
             example,
             "",
-            f"{milestone.anchor(mistake.anchor)} says:",
+            f"{rung.anchor(mistake.anchor)} says:",
             "",
-            section(milestone.handout.read_text(), mistake.anchor),
+            section(rung.handout.read_text(), mistake.anchor),
         ]
     )
-
-
-def anchor_of(heading: str) -> str:
-    """The anchor that GitHub gives a Markdown heading line."""
-    words = "".join(c for c in heading.lstrip("#").strip().lower() if c.isalnum() or c in " -_")
-    return words.replace(" ", "-")
-
-
-def headings(markdown: str) -> list[tuple[int, str]]:
-    """(line number from 0, heading line) of each heading outside fenced code."""
-    found = []
-    fenced = False
-    for number, line in enumerate(markdown.splitlines()):
-        fenced ^= line.startswith("```")
-        if line.startswith("#") and not fenced:
-            found.append((number, line))
-    return found
-
-
-def section(markdown: str, anchor: str) -> str:
-    """The text under the heading with this anchor, up to the next heading of the same or a higher level."""
-    lines = markdown.splitlines()
-    marks = headings(markdown)
-    for index, (start, heading) in enumerate(marks):
-        if anchor_of(heading) == anchor:
-            level = len(heading) - len(heading.lstrip("#"))
-            ends = [n for n, other in marks[index + 1 :] if len(other) - len(other.lstrip("#")) <= level]
-            return "\n".join(lines[start : ends[0] if ends else len(lines)]).strip()
-    return ""

@@ -6,22 +6,19 @@ from pathlib import Path
 import watchfiles
 
 from autograder import submission
-from autograder.course import Milestone
-from autograder.grading import Grader, with_grader
+from autograder.course import Course, Rung
+from autograder.grading.grader import open_grader
 from autograder.report import Report
 
 
-def watch(work: Path, milestones: list[Milestone], jail: str, show) -> None:
+def watch(work: Path, course: Course, rungs: list[Rung], jail: str, show) -> None:
     """Calls show(report, changes) at once and after every save, until interrupted."""
-
-    def job(grader: Grader) -> None:
+    with open_grader(course, rungs, jail=jail) as grader:
         before = None
         for _ in saves(work):
             after = grader.grade(submission.read(work))
             show(after, changes(before, after) if before else [])
             before = after
-
-    with_grader(milestones, jail, job)
 
 
 def saves(work: Path) -> Iterator[None]:
@@ -32,12 +29,12 @@ def saves(work: Path) -> Iterator[None]:
 
 def changes(before: Report, after: Report) -> list[str]:
     """One line for each item whose verdict differs."""
-    old = {(m.id, item.id): item for m in before.milestones for item in m.items}
+    old = {(rung.id, item.id): item for rung in before.rungs for item in rung.items}
     lines = []
-    for milestone in after.milestones:
-        for item in milestone.items:
-            previous = old[milestone.id, item.id]
+    for rung in after.rungs:
+        for item in rung.items:
+            previous = old[rung.id, item.id]
             if (previous.status, previous.mistake) != (item.status, item.mistake):
                 was = previous.mistake or previous.status
-                lines.append(f"{milestone.id}/{item.id}: {was} -> {item.mistake or item.status}")
+                lines.append(f"{rung.id}/{item.id}: {was} -> {item.mistake or item.status}")
     return lines

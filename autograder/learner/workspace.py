@@ -9,12 +9,11 @@ from typing import Literal
 
 import msgspec
 
-from autograder.course import ROOT, SOLUTIONS, Milestone
+from autograder.course import Course, Rung
 from autograder.errors import UnusableInput
-from autograder.files import write_atomically
 from autograder.stubs import stub
+from data.files import write_atomically
 
-TEMPLATE = ROOT / "student_template"
 BACKUPS = ".backups"
 
 
@@ -25,18 +24,18 @@ class Placed(msgspec.Struct, frozen=True):
     outcome: Literal["created", "kept", "edited"]
 
 
-def shipped(milestone: Milestone) -> dict[str, bytes]:
+def shipped(course: Course, rung: Rung) -> dict[str, bytes]:
     """The rung's stubs as they ship: path in the workspace -> content."""
-    return {file: stub((SOLUTIONS / file).read_text()).encode() for file in milestone.manifest.files}
+    return {file: stub((course.solutions / file).read_text()).encode() for file in rung.manifest.files}
 
 
-def create(work: Path) -> list[Placed]:
-    """Lays out the template where its files are missing and makes the folder a git repository of its own."""
+def create(course: Course, work: Path) -> list[Placed]:
+    """Adds the template's files that are missing and makes the folder a git repository of its own."""
     if work.exists() and not work.is_dir():
         raise UnusableInput(f"{work} is a file; a workspace is a folder. Choose another with WORK=…")
     placed = [
-        _place(work, path.relative_to(TEMPLATE).as_posix(), path.read_bytes())
-        for path in sorted(TEMPLATE.rglob("*"))
+        _place(work, path.relative_to(course.template).as_posix(), path.read_bytes())
+        for path in sorted(course.template.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     ]
     if not (work / ".git").exists() and shutil.which("git"):
@@ -44,10 +43,10 @@ def create(work: Path) -> list[Placed]:
     return placed
 
 
-def scaffold(milestone: Milestone, work: Path) -> list[Placed]:
+def scaffold(course: Course, rung: Rung, work: Path) -> list[Placed]:
     """Adds the rung's stubs; what exists stays. Doing it twice changes nothing."""
-    create(work)
-    return [_place(work, file, content) for file, content in shipped(milestone).items()]
+    create(course, work)
+    return [_place(work, file, content) for file, content in shipped(course, rung).items()]
 
 
 def _place(work: Path, file: str, content: bytes) -> Placed:
@@ -58,11 +57,11 @@ def _place(work: Path, file: str, content: bytes) -> Placed:
     return Placed(file, "created")
 
 
-def reset(milestone: Milestone, work: Path, now: datetime.datetime) -> Path | None:
+def reset(course: Course, rung: Rung, work: Path, now: datetime.datetime) -> Path | None:
     """Puts the rung's stubs back. The learner's versions go to a dated folder, which is returned."""
     if not work.is_dir():
-        raise UnusableInput(f"{work} is no workspace yet. To begin: make milestone-{milestone.number}")
-    stubs = shipped(milestone)
+        raise UnusableInput(f"There is no workspace at {work} yet. To begin: make milestone-{rung.number}")
+    stubs = shipped(course, rung)
     changed = [file for file in stubs if (work / file).is_file() and (work / file).read_bytes() != stubs[file]]
     backup = work / BACKUPS / now.strftime("%Y-%m-%d_%H-%M-%S") if changed else None
     if backup is not None:
@@ -74,17 +73,17 @@ def reset(milestone: Milestone, work: Path, now: datetime.datetime) -> Path | No
     return backup
 
 
-def missing_prerequisites(milestone: Milestone, work: Path, rungs: list[Milestone]) -> list[Milestone]:
+def missing_prerequisites(rung: Rung, work: Path, rungs: list[Rung]) -> list[Rung]:
     """Earlier rungs that this one builds on and whose files are not in the workspace."""
     return [
-        rung
-        for rung in rungs
-        if rung.number in milestone.manifest.prerequisites
-        and not all((work / file).exists() for file in rung.manifest.files)
+        earlier
+        for earlier in rungs
+        if earlier.number in rung.manifest.prerequisites
+        and not all((work / file).exists() for file in earlier.manifest.files)
     ]
 
 
-def public_tests(milestone: Milestone) -> list[str]:
+def public_tests(rung: Rung) -> list[str]:
     """The arguments for `python` that run a rung's public tests on the current folder, in the learner's own process."""
     options = ["-q", "-p", "no:cacheprovider", "--rootdir", ".", "-c", os.devnull]
-    return ["-m", "pytest", *options, str(milestone.folder / "tests")]
+    return ["-m", "pytest", *options, str(rung.folder / "tests")]

@@ -97,22 +97,22 @@ def expect_causal(expect, call, x, noise, label=""):
     matrix = influence_matrix(call, x, noise)
     cuts = leaking_cuts(call, x, noise)
     lower = torch.ones_like(matrix).tril()
-    story = describe(matrix)
+    causal = "Nothing after position t may move the output at t, and each position up to t must move it."
     expect.true(
-        f"{label}no leak",
-        not (matrix & ~lower).any(),
-        why=f"The future leaks in. {story}",
-        seen=matrix,
+        f"{label}no leak", not (matrix & ~lower).any(), rule=causal, saw=f"{label}{describe(matrix)}", evidence=matrix
     )
+    first = next((t for t, leaks in enumerate(cuts.tolist()) if leaks), 0)
     expect.true(
         f"{label}no leak at any cut",
         not cuts.any(),
-        why="Replacing everything after a position changes the output at or before that position.",
-        seen=cuts,
+        rule=causal,
+        saw=f"{label}With every input after position {first} replaced, an output up to position {first} moves.",
+        evidence=cuts,
     )
     expect.true(
         f"{label}whole past",
         bool((matrix | ~lower).all()),
-        why=f"Part of the past and present is out of sight. {story}",
-        seen=matrix,
+        rule=causal,
+        saw=f"{label}{describe(matrix)}",
+        evidence=matrix,
     )

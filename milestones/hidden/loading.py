@@ -6,7 +6,7 @@ biases that the module takes: one that has none says so with a ValueError, as th
 
 import torch
 
-from autograder.student import StudentError
+from autograder.grading.student import StudentError
 
 
 def is_bias(name):
@@ -26,7 +26,7 @@ def kind(name):
 def load_with_biases(module, weights):
     """Loads `weights`, with those biases zero that the module refuses; returns the weights that it now holds.
 
-    Each kind of bias is offered alone first: whoever has biases in the feed-forward only is asked about those.
+    Each kind of bias is tried alone first, since a model may have biases in the feed-forward only.
     """
     bare = without_biases(weights)
     taken = dict(bare)

@@ -17,16 +17,14 @@ def check(expect, text: bytes | str, rows: dict[str, str]) -> None:
     written = parse(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
     for name, shape in rows.items():
         seen = written.get(name.lower())
-        expect.true(
-            f"row {name}", seen is not None, why=f"notes/architecture.md has no row for `{name}`.", record=False
-        )
+        rule = "The shape table in notes/architecture.md must give the shape that the code computes, in symbols."
+        missing = f"notes/architecture.md has no row for `{name}`."
+        expect.true(f"row {name}", seen is not None, rule=rule, saw=missing, record=False)
         if seen is not None:
-            why = (
-                f"The shape of `{name}` is {_show(seen)} in notes/architecture.md, which is not what the code computes."
-            )
+            saw = f"The table gives {_show(seen)} for `{name}`, which is not what the code computes."
             if not seen or seen == ["?"]:
-                why = f"The shape of `{name}` in notes/architecture.md is still to be filled in."
-            expect.true(f"shape of {name}", seen == symbols(shape), why=why, seen=seen)
+                saw = f"The shape of `{name}` is still to be filled in."
+            expect.true(f"shape of {name}", seen == symbols(shape), rule=rule, saw=saw, evidence=seen)
 
 
 def parse(text: str) -> dict[str, list[str]]:

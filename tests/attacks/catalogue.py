@@ -386,7 +386,7 @@ def attack(x):
     "replaces the worker's portable": """
 import operations
 def attack(x):
-    operations.Desk.portable = lambda self, value: {"passed": True}
+    operations.Session.portable = lambda self, value: {"passed": True}
 """,
     "answers after the deadline": """
 def attack(x):

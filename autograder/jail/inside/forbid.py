@@ -14,17 +14,6 @@ import warnings
 import torch
 from faults import NotAllowed
 
-_NORMS = ("aten::*layer_norm*", "aten::*rms_norm*")
-OPERATORS = {
-    "scaled_dot_product_attention": ("aten::*scaled_dot_*attention*",),
-    "MultiheadAttention": ("aten::_native_multi_head_attention*",),
-    "Transformer": ("aten::_transformer_encoder_layer_fwd*",),
-    "layer_norm": _NORMS,
-    "LayerNorm": _NORMS,
-    "batch_norm": ("aten::*batch_norm*",),
-    "group_norm": ("aten::*group_norm*",),
-    "instance_norm": ("aten::instance_norm*",),
-}
 KEYS = (
     "CompositeImplicitAutograd", "CompositeExplicitAutograd", "CompositeExplicitAutogradNonFunctional", "CPU",
     "FuncTorchBatched", "FuncTorchBatchedDecomposition", "FuncTorchVmapMode", "NestedTensorCPU",
@@ -32,23 +21,21 @@ KEYS = (
 )  # fmt: skip
 
 
-def _kernels() -> dict[str, list[tuple[str, str]]]:
-    """For each shortcut, the (operator, dispatch key) pairs at which torch keeps its kernels."""
-    operators = torch._C._dispatch_get_all_op_names()
+KERNELS: dict[str, list[tuple[str, str]]] = {}  # for each shortcut, (operator, dispatch key) of torch's kernels
+
+
+def look_up_kernels(operators: dict[str, list[str]]) -> None:
+    """Fills KERNELS, once, in the template. `operators`: for each shortcut, patterns of the operators behind it."""
+    names = torch._C._dispatch_get_all_op_names()
     has = torch._C._dispatch_has_kernel_for_dispatch_key
-    return {
-        shortcut: [
+    for shortcut, patterns in operators.items():
+        KERNELS[shortcut] = [
             (operator.removeprefix("aten::"), key)
             for pattern in patterns
-            for operator in fnmatch.filter(operators, pattern)
+            for operator in fnmatch.filter(names, pattern)
             for key in KEYS
             if has(operator, key)
         ]
-        for shortcut, patterns in OPERATORS.items()
-    }
-
-
-KERNELS = _kernels()  # made once, in the template
 
 
 def message_for(name: str) -> str:
@@ -71,13 +58,14 @@ class Forbidden:
             else:
                 self._forbid_module(name)
         if kernels:
-            self._forbid_operators(kernels)
+            self.forbid_operators(kernels)
 
     def allow_all(self) -> None:
         while self.undo:
             self.undo.pop()()
 
-    def _forbid_operators(self, kernels: dict[tuple[str, str], str]) -> None:
+    def forbid_operators(self, kernels: dict[tuple[str, str], str]) -> None:
+        """Replaces kernels, (operator, dispatch key) -> the forbidden name that they stand behind."""
         library = torch.library.Library("aten", "IMPL")
         self.undo.append(library._destroy)
         with warnings.catch_warnings():  # torch warns that kernels are replaced

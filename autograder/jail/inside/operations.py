@@ -15,12 +15,13 @@ import numpy
 import torch
 import wire
 
-INSTRUMENTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "instruments")
 
+class Session:
+    """One submission in `folder`, and what graders have asked of it so far."""
 
-class Desk:
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, instruments: str):
         self.folder = folder
+        self.instruments = instruments
         self.objects: dict[int, object] = {}
         self.forbidden = forbid.Forbidden()
 
@@ -152,7 +153,9 @@ class Desk:
         self.forbidden.forbid(names)
 
     def do_instrument(self, name, args, kwargs):
-        spec = importlib.util.spec_from_file_location(f"instrument_{name}", os.path.join(INSTRUMENTS, f"{name}.py"))
+        spec = importlib.util.spec_from_file_location(
+            f"instrument_{name}", os.path.join(self.instruments, f"{name}.py")
+        )
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return self.keep(module.make(*self.local(args), **self.local(kwargs)))

@@ -29,6 +29,7 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     control = socket.socket(fileno=options["control_fd"])
     workers: dict[int, tuple[int, int]] = {}  # number -> (pid to wait for, pid to kill)
+    forbid.look_up_kernels(options["operators"])
     warm_up()
     multiprocessing.set_start_method("fork")  # newer Pythons start processes with execve, which workers may not
     control.send(b'{"ready": true}')
@@ -54,7 +55,7 @@ def warm_up() -> None:
         x = torch.ones(2, 3, dtype=dtype)
         (torch.nn.functional.linear(x, x).tril().softmax(-1) @ x).sum()
     shortcuts = forbid.Forbidden()
-    shortcuts.forbid(["torch.nn.functional.scaled_dot_product_attention"])
+    shortcuts.forbid_operators({kernel: name for name, kernels in forbid.KERNELS.items() for kernel in kernels})
     shortcuts.allow_all()
     gc.collect()
     gc.freeze()  # a worker's collector need not look at, and so copy, what it shares with the template
@@ -121,7 +122,7 @@ def become_worker(order, descriptors, options) -> None:
         isolate.set_limits(order["limits"] | {"processes": None})
     connection = socket.socket(fileno=CONNECTION_FD)
     try:
-        serve_worker.serve(connection, order["folder"])
+        serve_worker.serve(connection, order["folder"], options["instruments"])
     except BaseException:
         with contextlib.suppress(BaseException):  # the student may have replaced what this needs
             traceback.print_exc()

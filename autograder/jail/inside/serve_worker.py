@@ -16,16 +16,16 @@ import wire
 MAX_REQUEST = 1 << 28
 
 
-def serve(connection: socket.socket, folder: str) -> None:
+def serve(connection: socket.socket, folder: str, instruments: str) -> None:
     """Answers until the connection closes. The first frame carries the submission's files."""
     _, files = read_frame(connection)
     unpack(files, folder)
     os.chdir(folder)
     sys.path.append(folder)
     connection.sendall(wire.encode([0, True, None]))
-    desk = operations.Desk(folder)
+    session = operations.Session(folder, instruments)
     while (request := read_frame(connection)) is not None:
-        connection.sendall(answer(desk, request, folder))
+        connection.sendall(answer(session, request, folder))
 
 
 def refuse(connection_fd: int, reason: str) -> None:
@@ -41,10 +41,10 @@ def unpack(files: dict[str, bytes], folder: str) -> None:
             file.write(data)
 
 
-def answer(desk, request, folder) -> bytes:
+def answer(session, request, folder) -> bytes:
     number, operation, arguments = request
     try:
-        reply = [number, True, desk.portable(desk.do(operation, arguments))]
+        reply = [number, True, session.portable(session.do(operation, arguments))]
         return wire.encode(reply)
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
         reply = [number, False, faults.describe(error, folder)]

@@ -6,8 +6,8 @@ import math
 import torch
 import torch.nn.functional as F
 
-from autograder.graders.statistics import chi_square_strain
-from autograder.student import Ref, StudentError
+from milestones.hidden.chi_square import chi_square_strain
+from autograder.grading.student import Ref, StudentError
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0,.!?'ABCDEFGHéß漢字🙂"
 ALWAYS = "aAe\u0301 \n\r\t"  # what lower-casing, stripping, or normalising a text would change
@@ -19,7 +19,7 @@ def ids_of(expect, what, value):
     if isinstance(value, torch.Tensor) and value.ndim == 1:
         value = value.tolist()
     fine = isinstance(value, list) and all(type(i) is int for i in value)
-    expect.true(what, fine, why=f"{what} should be a list of ints.", seen=type(value).__name__)
+    expect.true(what, fine, rule=f"{what} should be a list of ints.", evidence=type(value).__name__)
     return value if fine else None
 
 
@@ -43,34 +43,34 @@ def test_tokenizer_round_trip(student, draw, expect):
     ids = ids_of(expect, "encode(text)", tokenizer.encode(text))
     if ids is None:
         return
-    expect.equal("length of encode(text)", len(ids), len(text), why="Each character becomes exactly one id.")
+    expect.equal("length of encode(text)", len(ids), len(text), rule="Each character becomes exactly one id.")
     pairs = set(zip(text, ids, strict=True)) if len(ids) == len(text) else set()
     one_to_one = len(pairs) == size and {i for _, i in pairs} == set(range(size))
-    why = f"The {size} characters of the text should have the ids 0 to {size - 1}, each its own."
-    expect.true("ids", one_to_one, why=why, seen=[len(pairs), min(ids, default=0), max(ids, default=0)])
-    expect.equal("decode(encode(text))", tokenizer.decode(ids), text, why="decode must undo encode.", record=False)
-    expect.equal("decode of a tensor", tokenizer.decode(torch.tensor(ids)), text, why="decode takes a tensor too.")
+    rule = f"The {size} characters of the text should have the ids 0 to {size - 1}, each its own."
+    expect.true("ids", one_to_one, rule=rule, evidence=[len(pairs), min(ids, default=0), max(ids, default=0)])
+    expect.equal("decode(encode(text))", tokenizer.decode(ids), text, rule="decode must undo encode.", record=False)
+    expect.equal("decode of a tensor", tokenizer.decode(torch.tensor(ids)), text, rule="decode takes a tensor too.")
     part = " \n" + draw.text(text, 40) + "  \t\r\n "
     back = tokenizer.decode(tokenizer.encode(part))
-    why = "The same letters in another order, with white space around them; nothing may be tidied up."
-    expect.equal("decode(encode(part))", back, part, why=why)
-    expect.equal("encode('')", list(tokenizer.encode("") or []), [], why="No text, no ids.")
-    expect.equal("decode([])", tokenizer.decode([]), "", why="No ids, no text.")
+    rule = "The same letters in another order, with white space around them; nothing may be tidied up."
+    expect.equal("decode(encode(part))", back, part, rule=rule)
+    expect.equal("encode('')", list(tokenizer.encode("") or []), [], rule="No text, no ids.")
+    expect.equal("decode([])", tokenizer.decode([]), "", rule="No ids, no text.")
     other = new_tokenizer(student, "\t xyz\r\n")
-    why = "Each character of '\\t xyz\\r\\n' counts, at the ends, too; and two tokenizers must not share a table."
-    expect.equal("a second tokenizer", student.value(other.vocab_size), 7, why=why)
+    rule = "Each character of '\\t xyz\\r\\n' counts, at the ends, too; and two tokenizers must not share a table."
+    expect.equal("a second tokenizer", student.value(other.vocab_size), 7, rule=rule)
     again = tokenizer.decode(tokenizer.encode(part))
-    expect.equal("the first tokenizer afterwards", again, part, why="Two tokenizers must not share a table.")
+    expect.equal("the first tokenizer afterwards", again, part, rule="Two tokenizers must not share a table.")
 
 
 def test_tokenizer_deterministic(student, draw, expect):
     """Two tokenizers of one text, in one process or two with different hash seeds, give the same ids."""
     text = fresh_text(draw)
     here, again, there = (plain(new_tokenizer(side, text).encode(text)) for side in (student, student, student.twin()))
-    why = "Two tokenizers of the same text give different ids to the same characters."
-    expect.true("same ids once more", here == again, why=why, seen=here == again)
-    why = "Another Python process gives other ids to the same characters, so a saved model would read gibberish."
-    expect.true("same ids in another process", here == there, why=why, seen=here == there)
+    rule = "Two tokenizers of the same text give different ids to the same characters."
+    expect.true("same ids once more", here == again, rule=rule, evidence=here == again)
+    rule = "Another Python process gives other ids to the same characters, so a saved model would read gibberish."
+    expect.true("same ids in another process", here == there, rule=rule, evidence=here == there)
 
 
 def plain(ids):
@@ -84,19 +84,19 @@ def test_tokenizer_errors(student, draw, expect):
     tokenizer = new_tokenizer(student, text)
     known, position = draw.text(text, 200), draw.integer(30, 70)
     broken = known[:position] + "Ω" + known[position:] + "Ψйϊ"  # the first is neither the least nor the greatest
-    why = "A character that is not in the vocabulary must not be dropped or replaced in silence."
-    expect.raises("encode of an unknown character", ValueError, tokenizer.encode, broken, why=why)
+    rule = "A character that is not in the vocabulary must not be dropped or replaced in silence."
+    expect.raises("encode of an unknown character", ValueError, tokenizer.encode, broken, rule=rule)
     message = message_of(tokenizer.encode, broken).casefold()
     named = any(name in message for name in ("ω", "03a9", "937", "greek capital letter omega"))
     seen = "Ω" if named else [other for other in "ψйϊ" if other in message]
-    expect.true("its name", named, why="The error should name the first unknown character, here 'Ω'.", seen=seen)
+    expect.true("its name", named, rule="The error should name the first unknown character, here 'Ω'.", evidence=seen)
     placed = any(str(place) in message for place in (position, position + 1))  # counted from 0, or from 1
-    why = f"The error should say where the unknown character stands, here at position {position}."
-    expect.true("its position", placed, why=why, seen=[placed, any(map(str.isdigit, message))])
+    rule = f"The error should say where the unknown character stands, here at position {position}."
+    expect.true("its position", placed, rule=rule, evidence=[placed, any(map(str.isdigit, message))])
     for what, ids in (("V", [1, len(text)]), ("-1", [0, -1]), ("far out", [10**6])):
-        why = "An id outside 0..V-1 stands for no character; -1 is not the last one."
-        expect.raises(f"decode of {what}", ValueError, tokenizer.decode, ids, why=why)
-    expect.raises("decode of a tensor", ValueError, tokenizer.decode, torch.tensor([0, -1]), why="In tensors, too.")
+        rule = "An id outside 0..V-1 stands for no character; -1 is not the last one."
+        expect.raises(f"decode of {what}", ValueError, tokenizer.decode, ids, rule=rule)
+    expect.raises("decode of a tensor", ValueError, tokenizer.decode, torch.tensor([0, -1]), rule="In tensors, too.")
 
 
 def message_of(function, *args):
@@ -114,21 +114,21 @@ def test_split(student, draw, expect):
         ids = torch.arange(n) + 1000
         parts = student.train.data.train_val_split(ids, fraction)
         fine = isinstance(parts, list) and len(parts) == 2 and all(are_ids(part) for part in parts)
-        expect.true(f"two parts of {n}", fine, why="train_val_split returns (train, val), two runs of the ids.")
+        expect.true(f"two parts of {n}", fine, rule="train_val_split returns (train, val), two runs of the ids.")
         if not fine:
             return
         train, val = (part.tolist() for part in parts)
         both = sorted(set(train) & set(val))
         cut = n - int(n * fraction)
-        why = f"{len(both)} of {n} positions are in both parts: validation no longer tests anything."
-        expect.true(f"no overlap in {n}", not both, why=why, seen=about(len(both), cut))
-        why = "train followed by val must be all ids in their order."
+        rule = f"{len(both)} of {n} positions are in both parts: validation no longer tests anything."
+        expect.true(f"no overlap in {n}", not both, rule=rule, evidence=about(len(both), cut))
+        rule = "train followed by val must be all ids in their order."
         seen = [about(len(train), cut), about(len(val), n - cut), train[:2], len(val) > 1 and val[1] - val[0]]
-        expect.true(f"all of {n}", train + val == ids.tolist(), why=why, seen=seen)
-        why = f"Of {n} ids with val_fraction={fraction}, train should hold {cut}, not {len(train)}."
-        expect.true(f"size of {n}", abs(len(train) - cut) <= 1, why=why, seen=about(len(train), cut))
+        expect.true(f"all of {n}", train + val == ids.tolist(), rule=rule, evidence=seen)
+        rule = f"Of {n} ids with val_fraction={fraction}, train should hold {cut}, not {len(train)}."
+        expect.true(f"size of {n}", abs(len(train) - cut) <= 1, rule=rule, evidence=about(len(train), cut))
     default = student.train.data.train_val_split(torch.arange(200))
-    expect.true("the default is 0.1", abs(len(default[0]) - 180) <= 1, seen=len(default[0]), why="Default: a tenth.")
+    expect.true("the default is 0.1", abs(len(default[0]) - 180) <= 1, evidence=len(default[0]), rule="Default: a tenth.")
 
 
 def about(length, cut):
@@ -157,16 +157,16 @@ def holds_text(student, expect, label, dataset, text, fraction):
     if train is None or val is None:
         return
     size = student.value(dataset.tokenizer.vocab_size)
-    expect.equal(f"vocab_size{label}", size, len(set(text)), why="The vocabulary is that of the whole text.")
+    expect.equal(f"vocab_size{label}", size, len(set(text)), rule="The vocabulary is that of the whole text.")
     ids = torch.as_tensor(dataset.tokenizer.encode(text))
     cut = len(text) - int(len(text) * fraction)
-    why = "The training part holds validation text: a loss on val would be a memory test."
-    expect.true(f"no validation text in train{label}", len(train) <= cut + 1, why=why, seen=about(len(train), cut))
-    why = "train followed by val must be encode(text): nothing twice, nothing missing, nothing moved."
+    rule = "The training part holds validation text: a loss on val would be a memory test."
+    expect.true(f"no validation text in train{label}", len(train) <= cut + 1, rule=rule, evidence=about(len(train), cut))
+    rule = "train followed by val must be encode(text): nothing twice, nothing missing, nothing moved."
     seen = [about(len(train), cut), about(len(val), len(text) - cut)]
-    expect.true(f"train + val{label}", torch.equal(torch.cat([train, val]), ids), why=why, seen=seen)
-    why = f"Of {len(text)} characters with val_fraction={fraction}, train should hold {cut}, not {len(train)}."
-    expect.true(f"size of train{label}", abs(len(train) - cut) <= 1, why=why, seen=about(len(train), cut))
+    expect.true(f"train + val{label}", torch.equal(torch.cat([train, val]), ids), rule=rule, evidence=seen)
+    rule = f"Of {len(text)} characters with val_fraction={fraction}, train should hold {cut}, not {len(train)}."
+    expect.true(f"size of train{label}", abs(len(train) - cut) <= 1, rule=rule, evidence=about(len(train), cut))
 
 
 def are_ids(value):
@@ -176,7 +176,7 @@ def are_ids(value):
 def whole_numbers(expect, name, value):
     """A 1-D tensor of ids as int64, whatever integer dtype it is kept in; None otherwise."""
     fine = are_ids(value)
-    expect.true(name, fine, why=f"{name} should be a 1-D tensor of ids.", seen=fine)
+    expect.true(name, fine, rule=f"{name} should be a 1-D tensor of ids.", evidence=fine)
     return value.to(torch.int64) if fine else None
 
 
@@ -210,7 +210,7 @@ def test_batch_targets(student, draw, expect):
         what = f"{batch_size} x {block_size}"
         reply = student.train.data.get_batch(ids, batch_size, block_size)
         pair = isinstance(reply, list) and len(reply) == 2
-        expect.true(f"a pair, {what}", pair, why="get_batch returns the pair x, y.")
+        expect.true(f"a pair, {what}", pair, rule="get_batch returns the pair x, y.")
         if not pair:
             return
         for name, part in zip("xy", reply, strict=True):
@@ -219,8 +219,8 @@ def test_batch_targets(student, draw, expect):
         if not all(isinstance(part, torch.Tensor) and part.shape == (batch_size, block_size) for part in (x, y)):
             return
         problem = window_problem(x, y, ids)
-        word, why = problem or ("windows", "")
-        expect.true(f"windows, {what}", problem is None, why=why, seen=word)
+        word, rule = problem or ("windows", "")
+        expect.true(f"windows, {what}", problem is None, rule=rule, evidence=word)
 
 
 def starts(student, n, batch_size, block_size, draws, seed):
@@ -236,28 +236,28 @@ def test_batch_starts(student, draw, expect):
     for n, block_size in ((12, 5), (9, 8), (31, 4)):
         drawn = starts(student, n, 50, block_size, 40, draw.seed())
         full = tuple(drawn.shape) == (40, 50)
-        why = f"A batch of 50 has {drawn.shape[1]} rows: windows may repeat, so any batch size can be filled."
-        expect.true(f"rows from {n}", full, why=why, seen=drawn.shape[1])
+        rule = f"A batch of 50 has {drawn.shape[1]} rows: windows may repeat, so any batch size can be filled."
+        expect.true(f"rows from {n}", full, rule=rule, evidence=drawn.shape[1])
         counts = torch.bincount(drawn.flatten().clamp(0, n - 1), minlength=n)
         possible = n - block_size
         seen = counts.nonzero().flatten().tolist()
         never = sorted(set(range(possible)) - set(seen))
-        why = f"With {n} ids and block_size {block_size} the window at start {never[:1]} fits, but it is never drawn."
-        expect.true(f"every start of {n}", not never, why=why, seen=never)
+        rule = f"With {n} ids and block_size {block_size} the window at start {never[:1]} fits, but it is never drawn."
+        expect.true(f"every start of {n}", not never, rule=rule, evidence=never)
         wrong = sorted(set(seen) - set(range(possible)))
-        expect.true(f"no other start of {n}", not wrong, why=f"Start {wrong[:1]} leaves no room.", seen=wrong)
+        expect.true(f"no other start of {n}", not wrong, rule=f"Start {wrong[:1]} leaves no room.", evidence=wrong)
         uniform = torch.zeros(n)
         uniform[:possible] = 1 / possible
-        why = "Some windows are drawn more often than others; every valid start should be equally likely."
+        rule = "Some windows are drawn more often than others; every valid start should be equally likely."
         strain = chi_square_strain(counts, uniform)
-        expect.true(f"uniform over {n}", strain <= 1, why=why, record=False, strain=strain)
+        expect.true(f"uniform over {n}", strain <= 1, rule=rule, record=False, strain=strain)
     possible, block_size = 480, 7
     drawn = starts(student, possible + block_size, 2, block_size, 400, draw.seed())
     apart = distance_bins(drawn[:, 0] - drawn[:, 1], possible)
     expected = distance_bins(torch.arange(possible), possible) / possible
-    why = "The rows of a batch are not drawn one by one: how far apart two of them start is not random."
+    rule = "The rows of a batch are not drawn one by one: how far apart two of them start is not random."
     strain = chi_square_strain(apart, expected)
-    expect.true("rows are independent", strain <= 1, why=why, record=False, strain=strain)
+    expect.true("rows are independent", strain <= 1, rule=rule, record=False, strain=strain)
 
 
 def distance_bins(differences, possible):
@@ -273,22 +273,22 @@ def test_batch_generator(student, draw, expect):
     first = get_batch(ids, 6, 9, student.generator(seed))
     second = get_batch(ids, 6, 9, student.generator(seed))
     same = all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-    expect.true("same seed, same batch", same, why="The generator is ignored: two equal ones give different batches.")
+    expect.true("same seed, same batch", same, rule="The generator is ignored: two equal ones give different batches.")
     generator = student.generator(seed)
     rounds = [get_batch(ids, 6, 9, generator)[0] for _ in range(3)]
     moves = not torch.equal(rounds[0], rounds[1]) or not torch.equal(rounds[1], rounds[2])
-    expect.true("the generator moves on", moves, why="Every call gives the same batch: do not seed inside get_batch.")
+    expect.true("the generator moves on", moves, rule="Every call gives the same batch: do not seed inside get_batch.")
     free = [get_batch(ids, 6, 9)[0] for _ in range(3)]
     moves = not torch.equal(free[0], free[1]) or not torch.equal(free[1], free[2])
-    expect.true("without a generator", moves, why="Without a generator every call gives the same batch.")
+    expect.true("without a generator", moves, rule="Without a generator every call gives the same batch.")
     rows = first[0][:, 0].unique().numel()
-    expect.true("rows differ", rows > 1, why="All rows of a batch are the same window.", seen=rows)
+    expect.true("rows differ", rows > 1, rule="All rows of a batch are the same window.", evidence=rows)
     for n, block_size in ((5, 5), (3, 8), (0, 2)):
-        why = f"{n} ids hold no window of {block_size} with a target after it."
-        expect.raises(f"{n} ids for {block_size}", ValueError, get_batch, torch.arange(n), 2, block_size, why=why)
+        rule = f"{n} ids hold no window of {block_size} with a target after it."
+        expect.raises(f"{n} ids for {block_size}", ValueError, get_batch, torch.arange(n), 2, block_size, rule=rule)
     exact = student.batch(get_batch, [(torch.arange(6), 2, 5)])[0]
     fits = not isinstance(exact, StudentError)
-    expect.true("6 ids for 5", fits, why="6 ids hold exactly one window of 5 with its target; this must work.")
+    expect.true("6 ids for 5", fits, rule="6 ids hold exactly one window of 5 with its target; this must work.")
 
 
 def new_model(student, size):
@@ -315,7 +315,7 @@ def table_of(model, size):
 def outputs(expect, what, reply, shape):
     """(logits, loss) of a forward pass after checking their form; None where the form is wrong."""
     pair = isinstance(reply, list) and len(reply) == 2
-    expect.true(f"{what}: a pair", pair, why="forward returns (logits, loss); the loss is None without targets.")
+    expect.true(f"{what}: a pair", pair, rule="forward returns (logits, loss); the loss is None without targets.")
     if not pair:
         return None
     logits = reply[0]
@@ -338,15 +338,15 @@ def test_logits(student, draw, expect):
     logits = model(idx)[0]
     sums = logits.double().sum(-1)
     are_probabilities = bool((logits >= 0).all()) and bool(((sums - 1).abs() < 1e-4).all())
-    why = "forward returns probabilities (no number is negative, each row adds up to 1), but logits are asked for."
-    expect.true("logits, not probabilities", not are_probabilities, why=why)
+    rule = "forward returns probabilities (no number is negative, each row adds up to 1), but logits are asked for."
+    expect.true("logits, not probabilities", not are_probabilities, rule=rule)
     reads = others_read(student, model, draw.randint(0, size, (2, 4)), size)
-    why = f"The logits at a position change with {' and '.join(reads)}; a bigram knows the current token alone."
-    expect.true("what the logits depend on", not reads, why=why, seen=reads)
-    why = "Row by row the logits should be those that each token gets when it stands alone."
-    expect.close("logits", logits, table.to(logits.dtype)[idx], why=why, record=False)
+    rule = f"The logits at a position change with {' and '.join(reads)}; a bigram knows the current token alone."
+    expect.true("what the logits depend on", not reads, rule=rule, evidence=reads)
+    rule = "Row by row the logits should be those that each token gets when it stands alone."
+    expect.close("logits", logits, table.to(logits.dtype)[idx], rule=rule, record=False)
     rows = torch.cdist(table, table).add(torch.eye(size)).min().item()
-    expect.true("each token has its own row", rows > 1e-6, why="Two tokens have the same logits.", seen=rows > 1e-6)
+    expect.true("each token has its own row", rows > 1e-6, rule="Two tokens have the same logits.", evidence=rows > 1e-6)
     every = (torch.arange(size + 2) + 3 * torch.arange(4)[:, None]) % size  # each row holds each token
     targets = draw.randint(1, size, every.shape)
     reply = model(every, targets)
@@ -355,13 +355,13 @@ def test_logits(student, draw, expect):
     with contextlib.suppress(StudentError):  # no way back from the loss: then there are no gradients, as judged below
         student.backward(model, every, targets, pick=1)
     gradients = [torch.zeros(()) if g is None else g for g in student.gradients(model)]
-    why = "The loss reaches no parameter: what the model learns with must be registered."
+    rule = "The loss reaches no parameter: what the model learns with must be registered."
     reached = any(bool(g.ne(0).any()) for g in gradients)
-    expect.true("gradient", reached, why=why, seen=[len(gradients) > 0, reached])
+    expect.true("gradient", reached, rule=rule, evidence=[len(gradients) > 0, reached])
     student.set_parameters(model, [p - g for p, g in zip(student.get_parameters(model), gradients, strict=True)])
     still = [i for i, moved in enumerate((table_of(model, size) - table).abs().amax(-1).tolist()) if moved < 1e-5]
-    why = f"A step down the gradient leaves the logits of token {still[:1]} as they were: it can never learn."
-    expect.true("every token learns", not still, why=why, seen=still)
+    rule = f"A step down the gradient leaves the logits of token {still[:1]} as they were: it can never learn."
+    expect.true("every token learns", not still, rule=rule, evidence=still)
 
 
 def others_read(student, model, idx, size):
@@ -404,8 +404,8 @@ def test_loss(student, draw, expect):
         given = float(loss) if loss.numel() == 1 else math.nan
         close = abs(given - expected) <= 1e-5 * (1 + abs(expected))
         like = next((what for what, value in guesses.items() if abs(given - value) <= 1e-5 * (1 + abs(value))), "none")
-        why = f"The loss is {given:.4f}; the mean cross-entropy of these logits is {expected:.4f}."
-        expect.true(f"value {name}", close, why=why, seen="right" if close else given if like == "none" else like)
+        rule = f"The loss is {given:.4f}; the mean cross-entropy of these logits is {expected:.4f}."
+        expect.true(f"value {name}", close, rule=rule, evidence="right" if close else given if like == "none" else like)
 
 
 def other_losses(logits, targets):
@@ -441,19 +441,19 @@ def test_generate(student, draw, expect):
         out = model.generate(prompt, new, **options)
         if not continues(expect, label, out, prompt, new, size):
             return
-        seen, why, strain = sampling_verdict(out, table, new)
-        expect.true(f"distribution{label}", seen == "softmax", why=why, seen=seen, strain=strain)
+        seen, rule, strain = sampling_verdict(out, table, new)
+        expect.true(f"distribution{label}", seen == "softmax", rule=rule, evidence=seen, strain=strain)
     few = prompt[:50]
     first = model.generate(few, new, generator=student.generator(99))
     same = torch.equal(model.generate(few, new, generator=student.generator(99)), first)
-    expect.true("generator", same, why="The generator is ignored: two equal ones give different text.", seen=same)
+    expect.true("generator", same, rule="The generator is ignored: two equal ones give different text.", evidence=same)
     moves = not torch.equal(model.generate(few, new, generator=seeded), model.generate(few, new, generator=seeded))
-    expect.true("the generator moves on", moves, why="Two calls with one generator give the same text.", seen=moves)
+    expect.true("the generator moves on", moves, rule="Two calls with one generator give the same text.", evidence=moves)
     moves = not torch.equal(model.generate(few, new), model.generate(few, new))
-    expect.true("new text each time", moves, why="Without a generator every call gives the same text.", seen=moves)
+    expect.true("new text each time", moves, rule="Without a generator every call gives the same text.", evidence=moves)
     nothing = model.generate(few, 0)
-    why = "With max_new_tokens=0 the prompt comes back as it is."
-    expect.true("no new token", isinstance(nothing, torch.Tensor) and torch.equal(nothing, few), why=why)
+    rule = "With max_new_tokens=0 the prompt comes back as it is."
+    expect.true("no new token", isinstance(nothing, torch.Tensor) and torch.equal(nothing, few), rule=rule)
 
 
 def continues(expect, label, out, prompt, new, size):
@@ -463,9 +463,9 @@ def continues(expect, label, out, prompt, new, size):
     if not isinstance(out, torch.Tensor) or tuple(out.shape) != shape or out.dtype != torch.int64:
         return False
     kept = torch.equal(out[:, : prompt.shape[1]], prompt)
-    expect.true(f"prompt{label}", kept, why="The result starts with the prompt, unchanged.")
+    expect.true(f"prompt{label}", kept, rule="The result starts with the prompt, unchanged.")
     inside = bool(((out >= 0) & (out < size)).all())
-    expect.true(f"ids{label}", inside, why="generate returns ids that are not in the vocabulary.")
+    expect.true(f"ids{label}", inside, rule="generate returns ids that are not in the vocabulary.")
     return inside
 
 
@@ -481,10 +481,10 @@ def sampling_verdict(out, table, new):
     first = pair_counts(out[:, :1].expand(-1, new).flatten(), after, size)
     if like == "none" and explains(first, table.softmax(-1)):
         like = "first token"
-    why = "The new tokens do not follow softmax(logits) of the token before them."
+    rule = "The new tokens do not follow softmax(logits) of the token before them."
     if like == "argmax":
-        why = "Every token is followed by its most likely successor, always: that is argmax, not sampling."
-    return [like, counts.tolist() if like == "none" else None], why, strain
+        rule = "Every token is followed by its most likely successor, always: that is argmax, not sampling."
+    return [like, counts.tolist() if like == "none" else None], rule, strain
 
 
 def pair_counts(before, after, size):
@@ -533,17 +533,17 @@ def test_mean_loss(student, draw, expect):
         value = student.train.baseline.mean_loss(model, ids, block_size)
         expected = F.cross_entropy(table[ids[:-1]], ids[1:]).item()
         is_float = isinstance(value, float)
-        expect.true(f"a float, {n} ids", is_float, why="mean_loss returns a Python float.", seen=type(value).__name__)
+        expect.true(f"a float, {n} ids", is_float, rule="mean_loss returns a Python float.", evidence=type(value).__name__)
         close = is_float and abs(value - expected) <= 1e-5 * (1 + expected)
-        why = f"Over {n} ids in blocks of {block_size} the mean of the {n - 1} losses is {expected:.5f}, not {value}."
+        rule = f"Over {n} ids in blocks of {block_size} the mean of the {n - 1} losses is {expected:.5f}, not {value}."
         like = mean_slip(table, ids, block_size, value) if not close and is_float else "right"
-        expect.true(f"mean over {n}", close, why=why, seen=like)
+        expect.true(f"mean over {n}", close, rule=rule, evidence=like)
 
     ids = draw.randint(0, size, (29,))
     value = student.train.baseline.mean_loss(model, ids)
     expected = F.cross_entropy(table[ids[:-1]], ids[1:]).item()
     close = isinstance(value, float) and abs(value - expected) <= 1e-5 * (1 + expected)
-    expect.true("without block_size", close, why="mean_loss works without block_size, too: its default is 8.")
+    expect.true("without block_size", close, rule="mean_loss works without block_size, too: its default is 8.")
 
 
 def mean_slip(table, ids, block_size, value):
@@ -609,7 +609,7 @@ def test_train_bigram(student, draw, expect):
     options = {"steps": 500, "batch_size": 16, "block_size": 8, "learning_rate": 3e-2, "seed": seed}
     model = student.train.baseline.train_bigram(train, size, **options)
     is_model = isinstance(model, Ref)
-    expect.true("returns the model", is_model, why="train_bigram returns the trained model.", seen=type(model).__name__)
+    expect.true("returns the model", is_model, rule="train_bigram returns the trained model.", evidence=type(model).__name__)
     if not is_model:
         return
 
@@ -620,37 +620,37 @@ def test_train_bigram(student, draw, expect):
     table = table_of(model, size)
     loss = bigram_loss(table, val)
     ceiling = floor + 0.12  # honest runs end 0.01 above, a product of two factors up to 0.06
-    why = f"After 500 steps the loss on new text is {loss:.3f}; counting pairs would give about {floor + 0.02:.3f}."
+    rule = f"After 500 steps the loss on new text is {loss:.3f}; counting pairs would give about {floor + 0.02:.3f}."
     seen = progress(loss, ceiling, trained(train, steps=1), table, val)
-    expect.true("it learns", loss <= ceiling, why=why, seen=seen)
+    expect.true("it learns", loss <= ceiling, rule=rule, evidence=seen)
     short = trained(train, steps=20)
     early = bigram_loss(short, val)
-    why = "20 steps give as good a model as 500: the number of steps is ignored."
-    expect.true("more steps, lower loss", early > loss + 0.02, why=why, seen=early > loss + 0.02)
+    rule = "20 steps give as good a model as 500: the number of steps is ignored."
+    expect.true("more steps, lower loss", early > loss + 0.02, rule=rule, evidence=early > loss + 0.02)
     if early <= ceiling:
         return  # whatever the steps, each of the many runs below would take as long as it likes
     window = telling_window(train, 12)  # all of the text: each batch is the same, and training has an exact end
     fit = bigram_loss(trained(window, batch_size=14, block_size=12), window)
     best = counted_loss(window, size)
-    why = f"On a text of one window training should end at its counted pairs, loss {best:.3f}, but it is at {fit:.3f}."
-    expect.true("it ends at the counts", fit <= best + 0.04, why=why, seen=fit <= best + 0.04)
+    rule = f"On a text of one window training should end at its counted pairs, loss {best:.3f}, but it is at {fit:.3f}."
+    expect.true("it ends at the counts", fit <= best + 0.04, rule=rule, evidence=fit <= best + 0.04)
     touched = [parts_touched(trained, seed + i, size) for i in range(4)]
     missed = sorted({0, 1, 2} - touched[0])
-    why = "Of a text with three parts, training never saw a window of some; every window should have its chance."
+    rule = "Of a text with three parts, training never saw a window of some; every window should have its chance."
     seen = [bool(missed), len(set.union(*touched)) > 1]
-    expect.true("it sees the whole text", not missed, why=why, seen=seen)
+    expect.true("it sees the whole text", not missed, rule=rule, evidence=seen)
     first = trained(train, steps=1, learning_rate=1e-12)
     new_model(student, size + 1)  # uses up some of the process's randomness, which a seeded run must not notice
     repeats = torch.equal(trained(train, steps=20), short)
     new_model(student, size + 1)
     begins_alike = bool((trained(train, steps=1, learning_rate=1e-12) - first).abs().max() < 1e-6)
-    why = "Two runs with the same seed give different models: seed before the model is made and for the batches."
-    expect.true("the seed repeats a run", repeats, why=why, seen=[repeats, begins_alike])
+    rule = "Two runs with the same seed give different models: seed before the model is made and for the batches."
+    expect.true("the seed repeats a run", repeats, rule=rule, evidence=[repeats, begins_alike])
     differs = not torch.equal(trained(train, steps=20, seed=seed + 1), short)
-    expect.true("another seed gives another run", differs, why="The seed argument has no effect.", seen=differs)
+    expect.true("another seed gives another run", differs, rule="The seed argument has no effect.", evidence=differs)
     for option, value in (("batch_size", 5), ("block_size", 3), ("learning_rate", 3e-3)):
         differs = not torch.equal(trained(train, steps=20, **{option: value}), short)
-        expect.true(option, differs, why=f"{option} is ignored: another one gives the very same model.", seen=differs)
+        expect.true(option, differs, rule=f"{option} is ignored: another one gives the very same model.", evidence=differs)
 
 
 def telling_window(ids, block_size):

@@ -7,8 +7,8 @@ import math
 
 import torch
 
-from autograder.graders import influence, shape_table, weights
-from autograder.student import StudentError
+from milestones.hidden import influence, shape_table, weights
+from autograder.grading.student import StudentError
 
 HEAD_SIZES = [(2, 5, 12, 4, 7), (3, 7, 10, 6, 7), (4, 1, 6, 3, 9), (1, 1, 5, 2, 1)]  # B, T, C, D, block_size
 MULTI_HEAD_SIZES = [  # B, T, C, H, block_size
@@ -59,9 +59,9 @@ def expect_registered(student, expect, what, module, C, matrices):
     expect.true(
         f"{what}: registered values",
         size >= matrices,
-        why=f"{what}.parameters() holds {size} trainable values, and the matrices alone have {matrices}. What is not "
+        rule=f"{what}.parameters() holds {size} trainable values, and the matrices alone have {matrices}. What is not "
         "registered no optimizer moves, and double() and to(device) pass it by.",
-        seen=(size >= matrices) + (size > matrices + 4 * C),
+        evidence=(size >= matrices) + (size > matrices + 4 * C),
     )
 
 
@@ -74,11 +74,11 @@ def pair(expect, what, result):
     """(out, weights), or (None, None) where attention() gave something else."""
     two = isinstance(result, (list, tuple)) and len(result) == 2
     seen = len(result) if isinstance(result, (list, tuple)) else type(result).__name__
-    expect.true(f"{what}: a pair", two, why="attention returns two tensors, (out, weights).", seen=seen)
+    expect.true(f"{what}: a pair", two, rule="attention returns two tensors, (out, weights).", evidence=seen)
     return result if two else (None, None)
 
 
-def expect_attention(expect, what, result, q, k, v, mask=None, *, why, any_scale=False):
+def expect_attention(expect, what, result, q, k, v, mask=None, *, rule, any_scale=False):
     """`result` is the exact (out, weights) of attention(q, k, v, mask), in the dtype of q.
 
     any_scale: another factor on the scores than 1 / sqrt(D) is as good, so long as there is one for all of them.
@@ -93,10 +93,10 @@ def expect_attention(expect, what, result, q, k, v, mask=None, *, why, any_scale
     if is_tensor(found, expected.shape):
         rows = found.double().sum(dim=-1).to(q.dtype)
         story = "Each row of the weights shares out a total of 1 among the positions that its query may see."
-        expect.close(f"{what}: row sums of the weights", rows, torch.ones_like(rows), why=story, record=False)
-    expect.close(f"{what}: weights", found, expected.to(q.dtype), why=why, record=record)
+        expect.close(f"{what}: row sums of the weights", rows, torch.ones_like(rows), rule=story, record=False)
+    expect.close(f"{what}: weights", found, expected.to(q.dtype), rule=rule, record=record)
     story = "The weights are right, but out is not weights @ v."
-    expect.close(f"{what}: out", out, expected_out.to(q.dtype), why=story, record=record)
+    expect.close(f"{what}: out", out, expected_out.to(q.dtype), rule=story, record=record)
 
 
 # Functions
@@ -114,11 +114,11 @@ def test_causal_average(student, draw, expect):
                 f"causal_average of {dtype} {(B, T, C)}".replace("torch.", ""),
                 out,
                 expected.to(dtype),
-                why="Position t is the mean of positions 0 to t: t + 1 rows, itself included, in x's dtype.",
+                rule="Position t is the mean of positions 0 to t: t + 1 rows, itself included, in x's dtype.",
             )
         half = student.model.attention.causal_average(x.to(torch.bfloat16))
         what = f"causal_average of bfloat16 {(B, T, C)}"
-        expect.tensor(what, half, shape=(B, T, C), dtype=torch.bfloat16, why="The mean is in x's dtype.")
+        expect.tensor(what, half, shape=(B, T, C), dtype=torch.bfloat16, rule="The mean is in x's dtype.")
 
 
 def test_causal_mask(student, draw, expect):
@@ -131,16 +131,16 @@ def test_causal_mask(student, draw, expect):
             f"the values of causal_mask({T})",
             mask,
             weights.causal_mask(T),
-            why="Row t is True from column 0 up to column t, itself included, and False after it.",
+            rule="Row t is True from column 0 up to column t, itself included, and False after it.",
         )
     for what, mask in [
         ('causal_mask(4, device="cpu")', causal_mask(4, device="cpu")),
         ("causal_mask(4, None)", causal_mask(4, None)),
     ]:
-        expect.equal(what, mask, weights.causal_mask(4), why="device is an optional second argument.")
+        expect.equal(what, mask, weights.causal_mask(4), rule="device is an optional second argument.")
     elsewhere = student.value(student.keep(causal_mask, 4, device="meta").device.type)
-    why = f'causal_mask(4, device="meta") is on "{elsewhere}": on a GPU, a mask that stayed on the CPU fits no scores.'
-    expect.equal("the mask's device", elsewhere, "meta", why=why)
+    rule = f'causal_mask(4, device="meta") is on "{elsewhere}": on a GPU, a mask that stayed on the CPU fits no scores.'
+    expect.equal("the mask's device", elsewhere, "meta", rule=rule)
 
 
 def test_attention_values(student, draw, expect):
@@ -149,7 +149,7 @@ def test_attention_values(student, draw, expect):
     The factor on the scores is the next item's; here any does.
     """
     attention = student.model.attention.attention
-    why = "The weights are the softmax of the scaled q kᵀ, each row over all S positions of the keys."
+    rule = "The weights are the softmax of the scaled q kᵀ, each row over all S positions of the keys."
     for lead, T, S, D, Dv in [
         ((), 3, 4, 5, 2),
         ((2,), 4, 6, 3, 5),
@@ -164,8 +164,8 @@ def test_attention_values(student, draw, expect):
         for dtype in (torch.float64, torch.float32):
             what = f"q {(*lead, T, D)}, k {(*lead, S, D)}, v {(*lead, S, Dv)}, {dtype}".replace("torch.", "")
             given = q.to(dtype), k.to(dtype), v.to(dtype)
-            expect_attention(expect, what, attention(*given), *given, why=why, any_scale=True)
-    expect_attention(expect, f"{what}, mask=None", attention(*given, mask=None), *given, why=why, any_scale=True)
+            expect_attention(expect, what, attention(*given), *given, rule=rule, any_scale=True)
+    expect_attention(expect, f"{what}, mask=None", attention(*given, mask=None), *given, rule=rule, any_scale=True)
 
 
 def test_attention_scale(student, draw, expect):
@@ -183,7 +183,7 @@ def test_attention_scale(student, draw, expect):
             f"the factor on the scores for D = {D}",
             scale,
             D**-0.5,
-            why="Scores of q kᵀ are multiplied by "
+            rule="Scores of q kᵀ are multiplied by "
             + (f"{fits[0]}, should be 1/sqrt(D)." if fits else "1/sqrt(D), D being the last dimension of q."),
         )
 
@@ -207,7 +207,7 @@ def random_mask(draw, T, S):
 def test_attention_mask(student, draw, expect):
     """Hidden positions get weight 0 and the visible ones share 1, for causal and for arbitrary masks."""
     attention = student.model.attention.attention
-    why = "Hidden scores leave the softmax: exp(score) / (sum of exp over the visible positions), else 0."
+    rule = "Hidden scores leave the softmax: exp(score) / (sum of exp over the visible positions), else 0."
     for what, lead, mask in [
         ("causal mask", (2, 3), weights.causal_mask(5)),
         ("random mask", (2,), random_mask(draw, 4, 6)),
@@ -221,8 +221,8 @@ def test_attention_mask(student, draw, expect):
         for dtype in (torch.float64, torch.float32):
             given = q.to(dtype), k.to(dtype), v.to(dtype)
             label = f"{what}, {dtype}".replace("torch.", "")
-            expect_attention(expect, label, attention(*given, mask), *given, mask, why=why)
-    expect_attention(expect, "mask by name", attention(q, k, v, mask=mask), q, k, v, mask, why=why)
+            expect_attention(expect, label, attention(*given, mask), *given, mask, rule=rule)
+    expect_attention(expect, "mask by name", attention(q, k, v, mask=mask), q, k, v, mask, rule=rule)
 
 
 def test_attention_large_scores(student, draw, expect):
@@ -236,11 +236,11 @@ def test_attention_large_scores(student, draw, expect):
     v = draw.randn(T, Dv)
     mask = weights.causal_mask(T)
     attention = student.model.attention.attention
-    why = "A hidden score still takes weight from the visible ones when these are low."
-    expect_attention(expect, "causal mask", attention(q, k, v, mask), q, k, v, mask, why=why)
+    rule = "A hidden score still takes weight from the visible ones when these are low."
+    expect_attention(expect, "causal mask", attention(q, k, v, mask), q, k, v, mask, rule=rule)
     q, k, v = q.float(), k.float(), v.float()
-    why = "float32 holds exp(50), and the softmax of such scores."
-    expect_attention(expect, "no mask, float32", attention(q, k, v), q, k, v, why=why)
+    rule = "float32 holds exp(50), and the softmax of such scores."
+    expect_attention(expect, "no mask, float32", attention(q, k, v), q, k, v, rule=rule)
 
 
 # One head
@@ -264,23 +264,23 @@ def test_head_shape(student, draw, expect):
 
 def test_head_values(student, draw, expect):
     """Under given weights Head is exactly causal attention of x Wq, x Wk and x Wv."""
-    why = "Head computes attention(x Wq, x Wk, x Wv) under the causal mask, scaled by 1/sqrt(head_size)."
+    rule = "Head computes attention(x Wq, x Wk, x Wv) under the causal mask, scaled by 1/sqrt(head_size)."
     for B, T, C, D, block_size in HEAD_SIZES:
         given = weights.head_weights(draw, C, D)
         head = build_head(student, given, block_size)
         for length in dict.fromkeys((T, 1, block_size)):
             x = draw.randn(B, length, C)
             what = f"Head({C}, {D}, {block_size}) of {(B, length, C)}"
-            expect.close(what, head(x), weights.head(x, given), why=why, record=length == T > 1)
+            expect.close(what, head(x), weights.head(x, given), rule=rule, record=length == T > 1)
     x, given = steep_input(draw, 3, 5, 8), steep_head_weights(draw, 8, 4)
-    why = "With scores from -50 to 50, some of what the mask hides still comes through, or some of the rest is lost."
-    expect.close("large scores", build_head(student, given, 6)(x), weights.head(x, given), why=why)
+    rule = "With scores from -50 to 50, some of what the mask hides still comes through, or some of the rest is lost."
+    expect.close("large scores", build_head(student, given, 6)(x), weights.head(x, given), rule=rule)
     given = weights.head_weights(draw, 9, 5)
     x = draw.randn(2, 4, 9)
     head = build_head(student, given, 6)
     head.float()
-    why = "In float32 the output is float32, and close to the exact one."
-    expect.close("float32", head(x.float()), weights.head(x.float(), given).float(), why=why)
+    rule = "In float32 the output is float32, and close to the exact one."
+    expect.close("float32", head(x.float()), weights.head(x.float(), given).float(), rule=rule)
 
 
 def steep_input(draw, B, T, C):
@@ -354,7 +354,7 @@ def test_multi_head_shape(student, draw, expect):
 
 def test_multi_head_values(student, draw, expect):
     """Under given weights the output is exact, for one head, for many, and for every length."""
-    why = "Each head attends with its own slice of q, k and v; the slices, side by side again, go through c_proj."
+    rule = "Each head attends with its own slice of q, k and v; the slices, side by side again, go through c_proj."
     for B, T, C, H, block_size in MULTI_HEAD_SIZES:
         given = weights.multi_head_weights(draw, C)
         new = student.model.attention.MultiHeadAttention(C, H, block_size)
@@ -364,17 +364,17 @@ def test_multi_head_values(student, draw, expect):
         for length in dict.fromkeys((T, 1, block_size)):
             x = draw.randn(B, length, C)
             what = f"{name} of {(B, length, C)}"
-            expect.close(what, module(x), weights.multi_head(x, given, H), why=why, record=length == T > 3)
+            expect.close(what, module(x), weights.multi_head(x, given, H), rule=rule, record=length == T > 3)
     x, given = steep_input(draw, 2, 5, 12), steep_multi_head_weights(draw, 12, 3)
     story = "With scores from -50 to 50, some of what the mask hides still comes through, or some of the rest is lost."
     module = build_multi_head(student, given, 3, 6)
-    expect.close("large scores", module(x), weights.multi_head(x, given, 3), why=story)
+    expect.close("large scores", module(x), weights.multi_head(x, given, 3), rule=story)
     given = weights.multi_head_weights(draw, 10)
     x = draw.randn(3, 4, 10).float()
     module = build_multi_head(student, given, 2, 6)
     module.float()
     story = "In float32 the output is float32, and close to the exact one."
-    expect.close("float32", module(x), weights.multi_head(x, given, 2).float(), why=story)
+    expect.close("float32", module(x), weights.multi_head(x, given, 2).float(), rule=story)
 
 
 def test_multi_head_causal(student, draw, expect):
@@ -399,14 +399,14 @@ def test_attention_weights(student, draw, expect):
             f"attention_weights of {(B, T, C)}, {H} heads",
             build_multi_head(student, given, H, block_size).attention_weights(x),
             weights.multi_head_attention_weights(x, given, H),
-            why="Head h's table is softmax(q kᵀ / sqrt(D)) of its own slices, under the causal mask.",
+            rule="Head h's table is softmax(q kᵀ / sqrt(D)) of its own slices, under the causal mask.",
             record=T > 3,
         )
     expect.close(
         "attention_weights in eval mode with dropout=0.5",
         build_multi_head(student, given, H, block_size, 0.5).attention_weights(x),
         weights.multi_head_attention_weights(x, given, H),
-        why="Dropout has no part in the table that is looked at.",
+        rule="Dropout has no part in the table that is looked at.",
         record=False,
     )
 
@@ -429,7 +429,7 @@ def test_errors(student, draw, expect):
             H,
             5,
             draw.randn(2, 4, C).float(),
-            why=f"{C} channels can't be cut into {H} equal slices, and nobody notices until much later.",
+            rule=f"{C} channels can't be cut into {H} equal slices, and nobody notices until much later.",
         )
     for T in (6, 11):
         expect.raises(
@@ -440,7 +440,7 @@ def test_errors(student, draw, expect):
             2,
             5,
             draw.randn(3, T, 8).float(),
-            why="block_size = 5 is the longest input that the model is made for.",
+            rule="block_size = 5 is the longest input that the model is made for.",
         )
 
 
@@ -459,9 +459,9 @@ def expect_trainable(student, expect, what, module, untouched, x, seed, directio
     expect.true(
         f"{what}: all weights are parameters",
         size >= smallest,
-        why=f"{what}.parameters() holds {size} trainable values, and the matrices alone have {smallest}. "
+        rule=f"{what}.parameters() holds {size} trainable values, and the matrices alone have {smallest}. "
         "What is missing there, no optimizer ever moves.",
-        seen=size >= smallest,
+        evidence=size >= smallest,
     )
     out = student.backward(module, x, seed=seed)
     expect.tensor(f"{what}: output", out, shape=seed.shape, dtype=torch.float64, record=True)
@@ -471,25 +471,25 @@ def expect_trainable(student, expect, what, module, untouched, x, seed, directio
     expect.true(
         f"{what}: every parameter has a gradient",
         reached,
-        why=f"After backward() some parameters of {what} have no gradient: the output does not depend on them.",
-        seen=reached,
+        rule=f"After backward() some parameters of {what} have no gradient: the output does not depend on them.",
+        evidence=reached,
     )
     matrices = [g for g in gradients if isinstance(g, torch.Tensor) and g.numel() > 3 * C]
     dead = any(has_dead_slice(g) for g in matrices)
     expect.true(
         f"{what}: the gradient reaches all of every matrix",
         not dead,
-        why=f"Some rows or columns of a matrix of {what} have gradient zero: part of the way back is cut.",
-        seen=dead,
+        rule=f"Some rows or columns of a matrix of {what} have gradient zero: part of the way back is cut.",
+        evidence=dead,
     )
     values = [p for p in student.get_parameters(untouched) if isinstance(p, torch.Tensor) and p.numel() > 3 * C]
     constant = sum(p.numel() for p in values if bool((p == p.reshape(-1)[0]).all()))
     expect.true(
         f"{what}: the weights start apart",
         2 * constant < smallest,
-        why=f"Half or more of the weights of a new {what} are one and the same number: equal weights learn in step, "
+        rule=f"Half or more of the weights of a new {what} are one and the same number: equal weights learn in step, "
         "and queries and keys that are both zero never learn at all.",
-        seen=2 * constant < smallest,
+        evidence=2 * constant < smallest,
     )
     gradient = student.input_gradient(module, x, seed)
     expect.tensor(f"{what}: gradient of the input", gradient, shape=x.shape, dtype=torch.float64)
@@ -502,8 +502,8 @@ def expect_trainable(student, expect, what, module, untouched, x, seed, directio
     expect.true(
         f"{what}: the gradient is the slope",
         right,
-        why=f"The gradient of {what} is not the slope of its output: look for detach(), .data or no_grad().",
-        seen=right,
+        rule=f"The gradient of {what} is not the slope of its output: look for detach(), .data or no_grad().",
+        evidence=right,
     )
 
 
@@ -539,7 +539,7 @@ def test_load_weights(student, draw, expect):
     quiet = {name: torch.zeros_like(value) if name.endswith("bias") else value for name, value in given.items()}
     module = build_multi_head(student, quiet, H, block_size)
     story = "Zero biases must be accepted, and change nothing."
-    expect.close("zero biases", module(x), weights.multi_head(x, quiet, H), why=story)
+    expect.close("zero biases", module(x), weights.multi_head(x, quiet, H), rule=story)
     for name in ("c_attn.bias", "c_proj.bias"):
         one = quiet | {name: given[name]}
         try:
@@ -548,15 +548,15 @@ def test_load_weights(student, draw, expect):
             expect.true(
                 f"{name} refused",
                 "ValueError" in error.bases,
-                why=f"A layer without {name} refuses a non-zero one with ValueError; this raised {error.type}.",
-                seen=error.type,
+                rule=f"A layer without {name} refuses a non-zero one with ValueError; this raised {error.type}.",
+                evidence=error.type,
             )
         else:
             story = f"load_weights took a non-zero {name}, but the output is not that of the layer with it."
-            expect.close(f"{name} applied", module(x), weights.multi_head(x, one, H), why=story)
+            expect.close(f"{name} applied", module(x), weights.multi_head(x, one, H), rule=story)
     module.load_weights(quiet)
     story = "Loading a second time replaces everything from the first."
-    expect.close("zero biases again", module(x), weights.multi_head(x, quiet, H), why=story)
+    expect.close("zero biases again", module(x), weights.multi_head(x, quiet, H), rule=story)
 
 
 # With a single position the only weight is 1, which makes dropout countable: the output is a linear function of x,
@@ -577,17 +577,17 @@ def expect_dropout(student, expect, what, build, x, single, given, plain_given):
     expect.tensor(f"{what}: output", without, dtype=torch.float64)
     alone = module(single)  # one position: what a mask does in training mode is another item's business
     module.train()
-    why = "With dropout=0.0 training mode gives the same output as eval mode."
-    expect_same(expect, f"{what}: training mode without dropout", module(single), alone, why)
+    rule = "With dropout=0.0 training mode gives the same output as eval mode."
+    expect_same(expect, f"{what}: training mode without dropout", module(single), alone, rule)
 
     module = build(given, RATE)
     for number in (1, 2):
-        why = f"In eval mode dropout={RATE} must make no difference, and here it does."
-        expect_same(expect, f"{what}: eval mode with dropout, call {number}", module(x), without, why)
+        rule = f"In eval mode dropout={RATE} must make no difference, and here it does."
+        expect_same(expect, f"{what}: eval mode with dropout, call {number}", module(x), without, rule)
     module.train()
     alive = not same(module(x), module(x))
-    why = f"{what} with dropout={RATE}, two calls in training mode: the outputs are equal."
-    expect.true(f"{what}: dropout in training mode", alive, why=why, seen=alive)
+    rule = f"{what} with dropout={RATE}, two calls in training mode: the outputs are equal."
+    expect.true(f"{what}: dropout in training mode", alive, rule=rule, evidence=alive)
 
     module = build(plain_given, RATE)
     plain = module(single)
@@ -595,19 +595,19 @@ def expect_dropout(student, expect, what, build, x, single, given, plain_given):
     module.train()
     runs = student.repeat(module, RUNS, single)
     shaped = isinstance(plain, torch.Tensor) and all(is_tensor(out, plain.shape) for out in runs)
-    expect.true(f"{what}: outputs in training mode", shaped, why="The output changes its shape in training mode.")
+    expect.true(f"{what}: outputs in training mode", shaped, rule="The output changes its shape in training mode.")
     if not shaped:
         return
     plain, runs = plain.double(), torch.stack(runs).double()
     alive = bool((runs != plain).any())
-    why = "With one position, and one weight of 1, dropout makes no difference: it acts before the softmax."
-    expect.true(f"{what}: dropout behind the softmax", alive, why=why, seen=alive)
+    rule = "With one position, and one weight of 1, dropout makes no difference: it acts before the softmax."
+    expect.true(f"{what}: dropout behind the softmax", alive, rule=rule, evidence=alive)
     mean = ((runs.mean(dim=0) * plain).sum() / plain.pow(2).sum()).item()
-    why = f"Dropout with rate {RATE} scales the mean output by {mean:.2f}: what stays is divided by 1 - rate."
-    expect.true(f"{what}: dropout keeps the mean", 0.87 <= mean <= 1.13, why=why, seen=0.87 <= mean <= 1.13)
+    rule = f"Dropout with rate {RATE} scales the mean output by {mean:.2f}: what stays is divided by 1 - rate."
+    expect.true(f"{what}: dropout keeps the mean", 0.87 <= mean <= 1.13, rule=rule, evidence=0.87 <= mean <= 1.13)
     dropped = (runs == 0).double().mean().item()
-    why = f"With dropout={RATE}, {dropped:.0%} of the values are dropped."
-    expect.true(f"{what}: dropout rate", 0.15 <= dropped <= 0.67, why=why, seen=0.15 <= dropped <= 0.67)
+    rule = f"With dropout={RATE}, {dropped:.0%} of the values are dropped."
+    expect.true(f"{what}: dropout rate", 0.15 <= dropped <= 0.67, rule=rule, evidence=0.15 <= dropped <= 0.67)
 
 
 def same(a, b):
@@ -615,9 +615,9 @@ def same(a, b):
     return is_tensor(a, getattr(b, "shape", ())) and bool(((a - b).abs() <= 1e-9 * (1 + b.abs())).all())
 
 
-def expect_same(expect, what, actual, expected, why):
+def expect_same(expect, what, actual, expected, rule):
     held = isinstance(expected, torch.Tensor) and same(actual, expected)
-    expect.true(what, held, why=why, seen=held)
+    expect.true(what, held, rule=rule, evidence=held)
 
 
 def test_dropout(student, draw, expect):
@@ -659,27 +659,27 @@ def test_independence(student, draw, expect):
                 expect.true(
                     f"{what}, {mode}: a row {label}",
                     same,
-                    why=f"The output of one row of the batch changes when it is computed {label}.",
-                    seen=same,
+                    rule=f"The output of one row of the batch changes when it is computed {label}.",
+                    evidence=same,
                 )
         kept = student.put(x)
         student.keep(module, kept)
-        expect.equal(f"the input after {what}", student.value(kept), x, why=f"{what} changed its input in place.")
+        expect.equal(f"the input after {what}", student.value(kept), x, rule=f"{what} changed its input in place.")
     inputs = {"q": q, "k": k, "v": v, "mask": mask}
     kept = {name: student.put(value) for name, value in inputs.items()}
     student.keep(student.model.attention.attention, *kept.values())
     for name, value in inputs.items():
-        expect.equal(f"{name} after attention", student.value(kept[name]), value, why=f"attention changed {name}.")
+        expect.equal(f"{name} after attention", student.value(kept[name]), value, rule=f"attention changed {name}.")
     kept = student.put(x)
     student.keep(student.model.attention.causal_average, kept)
-    expect.equal("x after causal_average", student.value(kept), x, why="causal_average changed x in place.")
+    expect.equal("x after causal_average", student.value(kept), x, rule="causal_average changed x in place.")
 
 
 def test_shape_table(student, draw, expect):
     """notes/architecture.md gives the shape of each tensor of the attention layer in symbols."""
     path = "notes/architecture.md"
     there = path in student.files.list()
-    expect.true(f"{path} is there", there, why=f"The workspace has no {path}.")
+    expect.true(f"{path} is there", there, rule=f"The workspace has no {path}.")
     text = student.files.get(path).decode("utf-8", "replace") if there else ""
     shape_table.check(
         expect,

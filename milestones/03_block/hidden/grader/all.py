@@ -7,10 +7,10 @@ import math
 
 import torch
 
-from autograder.graders import shape_table
-from autograder.graders.influence import THRESHOLD, caller, expect_causal
-from autograder.graders.loading import count, load_with_biases, prepared, scaled
-from autograder.graders.weights import (
+from milestones.hidden import shape_table
+from milestones.hidden.influence import THRESHOLD, caller, expect_causal
+from milestones.hidden.loading import count, load_with_biases, prepared, scaled
+from milestones.hidden.weights import (
     block,
     block_weights,
     feed_forward,
@@ -18,7 +18,7 @@ from autograder.graders.weights import (
     layer_norm,
     layer_norm_weights,
 )
-from autograder.student import StudentError
+from autograder.grading.student import StudentError
 
 B, T, C, N_HEAD, BLOCK_SIZE = 2, 5, 12, 3, 7  # head_size 4, hidden width 48
 OTHER = {"B": 3, "T": 7, "C": 10, "n_head": 2, "block_size": 9}  # head_size 5, hidden width 40
@@ -90,12 +90,12 @@ def expect_per_token(expect, what, matrix):
     if len(mixed):
         (bo, to), (bi, ti) = (divmod(i, T) for i in mixed[0].tolist())
         story = f" Changing token {ti} of row {bi} moves token {to} of row {bo}."
-    expect.true(f"{what} treats each token alone", len(mixed) == 0, seen=matrix, why=f"Tokens are mixed.{story}")
+    expect.true(f"{what} treats each token alone", len(mixed) == 0, evidence=matrix, rule=f"Tokens are mixed.{story}")
     expect.true(
         f"{what} sees its own token",
         matrix.diagonal().all(),
-        seen=matrix,
-        why="Some tokens of the output do not depend on their own input.",
+        evidence=matrix,
+        rule="Some tokens of the output do not depend on their own input.",
     )
 
 
@@ -104,7 +104,7 @@ def expect_per_token(expect, what, matrix):
 
 def test_layer_norm_values(student, draw, expect):
     """LayerNorm equals its formula for inputs of one to four dimensions and two widths."""
-    why = "Each token is normalised over its own C features: biased variance, eps inside the root, weight, bias."
+    rule = "Each token is normalised over its own C features: biased variance, eps inside the root, weight, bias."
     shapes = (C,), (T, C), (B, T, C), (B, 3, T, C)
     inputs = [tokens(draw, *shape) for shape in shapes]
     weights = layer_norm_weights(draw, C, bias=True)
@@ -112,9 +112,9 @@ def test_layer_norm_values(student, draw, expect):
     norm = new_layer_norm(student, weights)
     for x in reversed(inputs):
         label = f"LayerNorm on {tuple(x.shape)}"
-        expect.close(label, norm(x), layer_norm(x, weights), why=why)
+        expect.close(label, norm(x), layer_norm(x, weights), rule=rule)
     expect.close(
-        "LayerNorm on (4, 37)", new_layer_norm(student, wide_weights, 37)(wide), layer_norm(wide, wide_weights), why=why
+        "LayerNorm on (4, 37)", new_layer_norm(student, wide_weights, 37)(wide), layer_norm(wide, wide_weights), rule=rule
     )
 
 
@@ -129,19 +129,19 @@ def test_layer_norm_eps(student, draw, expect):
         "a constant token",
         norm(constant),
         weights["bias"].expand(B, T, C),
-        why="A token whose features are all equal has variance 0 and must become the bias, not NaN.",
+        rule="A token whose features are all equal has variance 0 and must become the bias, not NaN.",
     )
     expect.close(
         "a quiet token",
         norm(quiet),
         layer_norm(quiet, weights),
-        why="This token's variance is as small as eps, so it shows eps: 1e-5, added to the variance under the root.",
+        rule="This token's variance is as small as eps, so it shows eps: 1e-5, added to the variance under the root.",
     )
     expect.close(
         "eps=0.25",
         new_layer_norm(student, weights, eps=0.25)(loud),
         layer_norm(loud, weights, eps=0.25),
-        why="LayerNorm(n_embd, eps=0.25) must use that eps.",
+        rule="LayerNorm(n_embd, eps=0.25) must use that eps.",
     )
 
 
@@ -158,14 +158,14 @@ def test_layer_norm_per_token(student, draw, expect):
             "one token alone",
             norm(x[:1, 2:3].contiguous()),
             whole[:1, 2:3],
-            why="A token alone must come out as it does inside a batch.",
+            rule="A token alone must come out as it does inside a batch.",
         )
         norm.train()
         expect.close(
             "in train mode",
             norm(x),
             whole,
-            why="LayerNorm keeps no running statistics: training and evaluation give the same result.",
+            rule="LayerNorm keeps no running statistics: training and evaluation give the same result.",
         )
 
 
@@ -181,17 +181,17 @@ def test_layer_norm_parameters(student, draw, expect):
         "numbers to learn",
         count(parameters),
         2 * C,
-        why=f"LayerNorm learns a weight and a bias of C numbers each, {2 * C} here; both must be nn.Parameters.",
+        rule=f"LayerNorm learns a weight and a bias of C numbers each, {2 * C} here; both must be nn.Parameters.",
     )
     fresh = {"weight": torch.ones(C, dtype=torch.float64), "bias": torch.zeros(C, dtype=torch.float64)}
-    expect.close("a new LayerNorm", norm(x), layer_norm(x, fresh), why="weight starts at 1 and bias at 0.")
+    expect.close("a new LayerNorm", norm(x), layer_norm(x, fresh), rule="weight starts at 1 and bias at 0.")
     norm.load_weights(weights)
     expect_backward(student, expect, norm, x, seed)
     expect.close(
         "gradient at the input",
         student.input_gradient(norm, x, seed),
         gradient_of(lambda z: layer_norm(z, weights), x, seed),
-        why="The gradient must flow through the mean and the variance as well: no detach, no no_grad, no .data.",
+        rule="The gradient must flow through the mean and the variance as well: no detach, no no_grad, no .data.",
     )
 
 
@@ -200,15 +200,15 @@ def expect_backward(student, expect, module, x, seed):
     try:
         student.backward(module, x, seed=seed)
     except StudentError as error:
-        expect.true("backward works", False, why=f"backward() through the module raised {error}.")
+        expect.true("backward works", False, rule=f"backward() through the module raised {error}.")
         return
     parameters = student.parameters(module)
     without = [parameter["shape"] for parameter in parameters if not parameter["has_grad"]]
     expect.true(
         "every parameter has a gradient",
         not without,
-        seen=without,
-        why=f"{len(without)} of {len(parameters)} parameters receive no gradient: they are not used in the forward"
+        evidence=without,
+        rule=f"{len(without)} of {len(parameters)} parameters receive no gradient: they are not used in the forward"
         " pass, or cut off from it.",
     )
 
@@ -218,7 +218,7 @@ def expect_backward(student, expect, module, x, seed):
 
 def test_feed_forward_values(student, draw, expect):
     """FeedForward is C -> 4C -> C with the tanh form of GELU, exactly."""
-    why = "The result is gelu(x @ W_fc + b_fc) @ W_proj + b_proj, with GPT-2's tanh form of GELU."
+    rule = "The result is gelu(x @ W_fc + b_fc) @ W_proj + b_proj, with GPT-2's tanh form of GELU."
     x, other = draw.randn(B, T, C), draw.randn(3, 4, 10)
     weights = feed_forward_weights(draw, C, bias=True)
     other_weights = feed_forward_weights(draw, 10)
@@ -227,16 +227,16 @@ def test_feed_forward_values(student, draw, expect):
     module.eval()
     bare = {name: torch.zeros_like(t) if name.endswith("bias") else t for name, t in weights.items()}
     module.load_weights(bare)
-    expect.close("FeedForward(x)", module(x), feed_forward(x, bare), why=why)
+    expect.close("FeedForward(x)", module(x), feed_forward(x, bare), rule=rule)
     taken = load_with_biases(module, weights)
     expect.close(
         "FeedForward(x) with biases",
         module(x),
         feed_forward(x, taken),
-        why=f"{why} A layer without a bias must refuse one that is not zero, with ValueError.",
+        rule=f"{rule} A layer without a bias must refuse one that is not zero, with ValueError.",
     )
     second = new_feed_forward(student, other_weights, 10)
-    expect.close("a FeedForward of width 10", second(other), feed_forward(other, other_weights), why=why)
+    expect.close("a FeedForward of width 10", second(other), feed_forward(other, other_weights), rule=rule)
 
 
 def test_feed_forward_nonlinear(student, draw, expect):
@@ -253,14 +253,14 @@ def test_feed_forward_nonlinear(student, draw, expect):
             "f(a + b) - f(a) - f(b) + f(0)",
             (together - first - second + nothing).abs().max().item(),
             1e-3,
-            why="The feed-forward is linear: two matrices without a bend between them are one matrix.",
+            rule="The feed-forward is linear: two matrices without a bend between them are one matrix.",
         )
     expect_per_token(expect, "FeedForward", token_influence(student, module, a, b))
     expect.close(
         "far from zero",
         module(30 * a),
         feed_forward(30 * a, weights),
-        why="For hidden numbers of 30 or 100 GELU is the number itself, and for -30 it is 0: an exponential on the way"
+        rule="For hidden numbers of 30 or 100 GELU is the number itself, and for -30 it is 0: an exponential on the way"
         " must not run out of range.",
     )
 
@@ -275,8 +275,8 @@ def test_feed_forward_parameters(student, draw, expect):
     expect.true(
         "numbers to learn",
         numbers in allowed,
-        seen=numbers,
-        why=f"Two matrices of C * 4C numbers make {allowed[0]} here ({allowed[-1]} with both biases), but the module"
+        evidence=numbers,
+        rule=f"Two matrices of C * 4C numbers make {allowed[0]} here ({allowed[-1]} with both biases), but the module"
         f" has {numbers}: the hidden width is not 4C, or a layer is not registered.",
     )
     expect_backward(student, expect, module, x, seed)
@@ -284,7 +284,7 @@ def test_feed_forward_parameters(student, draw, expect):
         "gradient at the input",
         student.input_gradient(module, x, seed),
         gradient_of(lambda z: feed_forward(z, weights), x, seed),
-        why="The gradient with respect to the input is not that of the formula: something is cut out of the graph.",
+        rule="The gradient with respect to the input is not that of the formula: something is cut out of the graph.",
     )
 
 
@@ -299,7 +299,7 @@ def test_block_identity(student, draw, expect):
         "a block whose branches are silent",
         new_block(student, weights)(x),
         x,
-        why="With both branches at zero, x + 0 + 0 must be x: nothing but additions may touch the residual stream.",
+        rule="With both branches at zero, x + 0 + 0 must be x: nothing but additions may touch the residual stream.",
     )
     module = prepared(student, student.model.block.Block(C, N_HEAD, BLOCK_SIZE, 0.5), weights)
     module.train()
@@ -308,7 +308,7 @@ def test_block_identity(student, draw, expect):
         module(x),
         x,
         record=False,
-        why="Dropout belongs into the branches: the stream itself must pass whole, in train mode too.",
+        rule="Dropout belongs into the branches: the stream itself must pass whole, in train mode too.",
     )
 
 
@@ -322,7 +322,7 @@ def test_block_branches(student, draw, expect):
             f"{name} alone",
             new_block(student, loaded)(x),
             block(x, loaded, N_HEAD),
-            why=f"With the other branch silent, a block is x + {name}(norm(x)), with that branch's own norm.",
+            rule=f"With the other branch silent, a block is x + {name}(norm(x)), with that branch's own norm.",
         )
     expect.note("both branches at work", new_block(student, weights)(x))
 
@@ -345,15 +345,15 @@ def test_block_two_norms(student, draw, expect):
         expect.true(
             f"{foreign} leaves the {branch} branch alone",
             foreign_gap <= THRESHOLD,
-            seen=foreign_gap <= THRESHOLD,
-            why=f"With only the {branch} branch active, changing {foreign}.weight changes the block's output: the two"
+            evidence=foreign_gap <= THRESHOLD,
+            rule=f"With only the {branch} branch active, changing {foreign}.weight changes the block's output: the two"
             " norms share their weights, or are swapped.",
         )
         expect.true(
             f"{own} shapes the {branch} branch",
             own_gap > 1e-6,
-            seen=own_gap > 1e-6,
-            why=f"With only the {branch} branch active, changing {own}.weight changes nothing.",
+            evidence=own_gap > 1e-6,
+            rule=f"With only the {branch} branch active, changing {own}.weight changes nothing.",
         )
     expect.note("numbers that nothing depends on", unreached(student, new_block(student, weights), x))
 
@@ -369,7 +369,7 @@ def unreached(student, module, x):
 
 def test_block_values(student, draw, expect):
     """The whole block equals its two lines, for two sets of sizes, with the biases that it has."""
-    why = "A block is x = x + attention(norm_1(x)), then x = x + feed_forward(norm_2(x)), in this order."
+    rule = "A block is x = x + attention(norm_1(x)), then x = x + feed_forward(norm_2(x)), in this order."
     x, other = tokens(draw, B, T, C), tokens(draw, OTHER["B"], OTHER["T"], OTHER["C"])
     weights = block_weights(draw, C)
     other_weights = block_weights(draw, OTHER["C"], bias=True)
@@ -377,9 +377,9 @@ def test_block_values(student, draw, expect):
     second = student.model.block.Block(OTHER["C"], OTHER["n_head"], OTHER["block_size"])
     second.double()
     second.eval()
-    expect.close("Block(x)", first(x), block(x, weights, N_HEAD), why=why)
+    expect.close("Block(x)", first(x), block(x, weights, N_HEAD), rule=rule)
     taken = load_with_biases(second, other_weights)
-    expect.close("a block of other sizes", second(other), block(other, taken, OTHER["n_head"]), why=why)
+    expect.close("a block of other sizes", second(other), block(other, taken, OTHER["n_head"]), rule=rule)
     single = student.model.block.Block(C, N_HEAD, BLOCK_SIZE)
     single.eval()
     rounded = {name: tensor.float() for name, tensor in weights.items()}
@@ -389,7 +389,7 @@ def test_block_values(student, draw, expect):
         "Block in float32",
         single(x.float()),
         block(x.float(), exact, N_HEAD).float(),
-        why="In float32 the block must be as exact as float32 is: no half precision inside.",
+        rule="In float32 the block must be as exact as float32 is: no half precision inside.",
     )
 
 
@@ -416,7 +416,7 @@ def test_block_gradients(student, draw, expect):
         "gradient at the input",
         student.input_gradient(module, x, seed),
         gradient_of(lambda z: block(z, weights, N_HEAD), x, seed),
-        why="The gradient is not that of the formula: something is cut out of the graph (detach, no_grad, .data).",
+        rule="The gradient is not that of the formula: something is cut out of the graph (detach, no_grad, .data).",
     )
 
 
@@ -441,7 +441,7 @@ def test_gradient_flow(student, draw, expect):
         # GPT-2's first weights give 1, PyTorch's 2, Kaiming's 15; a standard deviation of 1 gives 600 and more.
         0.07 <= ratio <= 200,
         record=False,
-        why=f"Through {depth} blocks the gradient is multiplied by {ratio:.1e}: without a residual path around each"
+        rule=f"Through {depth} blocks the gradient is multiplied by {ratio:.1e}: without a residual path around each"
         " branch it dies on the way down, and the lower layers never learn; with weights that start too large it"
         " explodes.",
     )
@@ -454,7 +454,7 @@ def test_dropout_modes(student, draw, expect):
     ff_weights, weights = feed_forward_weights(draw, C), block_weights(draw, C)
     module = prepared(student, student.model.block.FeedForward(C, 0.5), ff_weights)
     expected = feed_forward(x, ff_weights)
-    expect.close("FeedForward in eval mode", module(x), expected, why="In eval mode dropout must do nothing.")
+    expect.close("FeedForward in eval mode", module(x), expected, rule="In eval mode dropout must do nothing.")
     module.train()
     outputs = student.repeat(module, rounds, x)
     for out in outputs[:2]:
@@ -465,27 +465,27 @@ def test_dropout_modes(student, draw, expect):
         expect.true(
             "FeedForward drops in train mode",
             spread.max() > 1e-6,
-            why="Two passes in train mode are equal: no dropout.",
+            rule="Two passes in train mode are equal: no dropout.",
         )
         deviation = (stacked.mean(dim=0) - expected).abs() / (spread / math.sqrt(rounds) + 1e-9)
         expect.true(
             "dropout keeps the mean",
             deviation.max() < 8,
             record=False,
-            why="The mean over many passes is not the result without dropout: what is kept must be divided by 1 - p.",
+            rule="The mean over many passes is not the result without dropout: what is kept must be divided by 1 - p.",
         )
     for branch, silent in (("attention", NO_FEED_FORWARD), ("feed-forward", NO_ATTENTION)):
         loaded = scaled(weights, silent)
         module = prepared(student, student.model.block.Block(C, N_HEAD, BLOCK_SIZE, 0.5), loaded)
         expect.close(
-            f"{branch} branch in eval mode", module(x), block(x, loaded, N_HEAD), why="No dropout in eval mode."
+            f"{branch} branch in eval mode", module(x), block(x, loaded, N_HEAD), rule="No dropout in eval mode."
         )
         module.train()
         first, second = student.repeat(module, 2, x)
         expect.true(
             f"the {branch} branch drops in train mode",
             gap(first, second) > 1e-6,
-            why=f"Block(..., dropout=0.5) in train mode: two passes through the {branch} branch are equal. Is the rate"
+            rule=f"Block(..., dropout=0.5) in train mode: two passes through the {branch} branch are equal. Is the rate"
             " handed on?",
         )
     module = prepared(student, student.model.block.FeedForward(C), ff_weights)
@@ -495,7 +495,7 @@ def test_dropout_modes(student, draw, expect):
         module(x),
         expected,
         record=False,
-        why="Without a rate nothing is dropped: dropout is 0 unless chosen.",
+        rule="Without a rate nothing is dropped: dropout is 0 unless chosen.",
     )
     module = prepared(student, student.model.block.Block(C, N_HEAD, BLOCK_SIZE), weights)
     module.train()
@@ -504,7 +504,7 @@ def test_dropout_modes(student, draw, expect):
         module(x),
         block(x, weights, N_HEAD),
         record=False,  # what is dropped all the same is a matter of chance
-        why="With dropout=0 nothing is dropped.",
+        rule="With dropout=0 nothing is dropped.",
     )
 
 
@@ -527,14 +527,14 @@ def test_shapes_and_types(student, draw, expect):
                 student.value(here),
                 part,
                 record=False,
-                why="The module changed the tensor that it was given: x += ... writes into it, x = x + ... does not.",
+                rule="The module changed the tensor that it was given: x += ... writes into it, x = x + ... does not.",
             )
     expect.raises(
         "T > block_size",
         ValueError,
         modules["Block"],
         x,
-        why="A block made for 7 positions must refuse 8.",
+        rule="A block made for 7 positions must refuse 8.",
     )
 
 

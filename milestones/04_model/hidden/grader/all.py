@@ -9,11 +9,11 @@ import math
 import torch
 import torch.nn.functional as F
 
-from autograder.graders import shape_table
-from autograder.graders.influence import THRESHOLD, caller, describe, expect_causal
-from autograder.graders.loading import count, load_with_biases, prepared, scaled
-from autograder.graders.weights import gpt, gpt_loss, gpt_weights
-from autograder.student import StudentError
+from milestones.hidden import shape_table
+from milestones.hidden.influence import THRESHOLD, caller, describe, expect_causal
+from milestones.hidden.loading import count, load_with_biases, prepared, scaled
+from milestones.hidden.weights import gpt, gpt_loss, gpt_weights
+from autograder.grading.student import StudentError
 
 # Two sets of sizes, pairwise distinct within each (batch, time, head_size and 4C included).
 SIZES = {"block_size": 9, "vocab_size": 13, "n_layer": 4, "n_head": 3, "n_embd": 15}
@@ -52,7 +52,7 @@ def expect_pair(expect, what, result):
     expect.true(
         f"{what} is a pair",
         isinstance(result, (list, tuple)) and len(result) == 2,
-        why="forward returns a pair: (logits, loss), with loss None when there are no targets.",
+        rule="forward returns a pair: (logits, loss), with loss None when there are no targets.",
     )
 
 
@@ -100,25 +100,25 @@ def test_shapes(student, draw, expect):
                 logits,
                 shape=(B, length, V),
                 dtype=dtype,
-                why="Logits keep batch and time apart; flatten copies for the loss, not what you return.",
+                rule="Logits keep batch and time apart; flatten copies for the loss, not what you return.",
             )
             if arguments:
-                expect.tensor(f"loss ({label})", loss, shape=(), dtype=dtype, why="The loss is one number: the mean.")
+                expect.tensor(f"loss ({label})", loss, shape=(), dtype=dtype, rule="The loss is one number: the mean.")
             else:
-                expect.true(f"no loss ({label})", loss is None, why="Without targets the loss is None.")
+                expect.true(f"no loss ({label})", loss is None, rule="Without targets the loss is None.")
         expect.equal(
             f"idx afterwards ({label})",
             student.value(here),
             idx[:, :length],
             record=False,
-            why="The model changed the tensor that it was given.",
+            rule="The model changed the tensor that it was given.",
         )
     mixed = student.value(student.instrument("elsewhere", model, B, T))
     expect.true(
         "works on another device",
         mixed == "",
-        seen=mixed == "",
-        why=f"On a GPU this model would fail ({mixed}): forward makes a tensor that stays on the CPU. Positions, for"
+        evidence=mixed == "",
+        rule=f"On a GPU this model would fail ({mixed}): forward makes a tensor that stays on the CPU. Positions, for"
         " example, belong on idx.device.",
     )
 
@@ -136,7 +136,7 @@ def test_config(student, draw, expect):
                 f"{label} model.config.{name}",
                 student.value(getattr(model.config, name)),
                 size,
-                why="Each model keeps the configuration that it was built from as model.config.",
+                rule="Each model keeps the configuration that it was built from as model.config.",
             )
 
 
@@ -157,7 +157,7 @@ def test_parameter_count(student, draw, expect):
             counted,
             listed,
             record=False,
-            why="num_parameters() is the sum over model.parameters(), where a tied Parameter appears once.",
+            rule="num_parameters() is the sum over model.parameters(), where a tied Parameter appears once.",
         )
         return listed
 
@@ -166,30 +166,30 @@ def test_parameter_count(student, draw, expect):
         "more parameters for one more token",
         parameters(vocab_size=102) - basic,
         width,
-        why=f"One more token in the vocabulary needs one more row of wte, C = {width} numbers: embedding and head are"
+        rule=f"One more token in the vocabulary needs one more row of wte, C = {width} numbers: embedding and head are"
         " one matrix, and the head has no bias.",
     )
     expect.equal(
         "more parameters for one more position",
         parameters(block_size=9) - basic,
         width,
-        why=f"One more position needs one more row of wpe, C = {width} numbers, and nothing else.",
+        rule=f"One more position needs one more row of wpe, C = {width} numbers, and nothing else.",
     )
     layer = parameters(n_layer=3) - basic
     smallest, largest = 12 * width**2 + 2 * width, 12 * width**2 + 13 * width
     expect.true(
         "more parameters for one more layer",
         smallest <= layer <= largest,
-        seen=layer,
-        why=f"A block has 12 C^2 numbers in its matrices, plus norms and biases: {smallest} to {largest} here. One more"
+        evidence=layer,
+        rule=f"A block has 12 C^2 numbers in its matrices, plus norms and biases: {smallest} to {largest} here. One more"
         f" layer added {layer}: are the layers separate modules, each registered?",
     )
     rest = basic - 2 * layer - (base["vocab_size"] + base["block_size"]) * width
     expect.true(
         "parameters of the last norm",
         rest in (width, 2 * width),
-        seen=rest,
-        why=f"Beside embeddings and blocks there is only the last LayerNorm, {2 * width} numbers; {rest} are left.",
+        evidence=rest,
+        rule=f"Beside embeddings and blocks there is only the last LayerNorm, {2 * width} numbers; {rest} are left.",
     )
 
 
@@ -203,8 +203,8 @@ def test_tied(student, draw, expect):
     expect.true(
         "one Parameter has a side of length vocab_size",
         len(vocabulary) == 1,
-        seen=[listed[i]["shape"] for i in vocabulary],
-        why=f"Embedding and head must be one Parameter, the only one with a side of length vocab_size, but there are"
+        evidence=[listed[i]["shape"] for i in vocabulary],
+        rule=f"Embedding and head must be one Parameter, the only one with a side of length vocab_size, but there are"
         f" {len(vocabulary)}. Two that start with equal numbers drift apart after one step.",
     )
     if len(vocabulary) != 1:
@@ -214,7 +214,7 @@ def test_tied(student, draw, expect):
         sum(p["storage"] == listed[vocabulary[0]]["storage"] for p in listed),
         1,
         record=False,
-        why="Two Parameters look at the same memory: an optimizer would update it twice.",
+        rule="Two Parameters look at the same memory: an optimizer would update it twice.",
     )
     tensors = student.get_parameters(model)
     matrix = tensors[vocabulary[0]]
@@ -225,7 +225,7 @@ def test_tied(student, draw, expect):
         "logits after a step on that Parameter",
         part(model(idx), 0),
         gpt(idx, moved, N_HEAD),
-        why="After a step on the shared matrix both the embedding and the head must use the new numbers.",
+        rule="After a step on the shared matrix both the embedding and the head must use the new numbers.",
     )
 
 
@@ -252,8 +252,8 @@ def test_first_loss(student, draw, expect):
             label,
             fits,
             # The number itself differs from one initialisation to the next.
-            seen="fits" if fits else "too high" if loss > knows_nothing else "too low",
-            why=f"The first loss is {loss:.2f}, expected about ln {vocab_size} = {knows_nothing:.2f}."
+            evidence="fits" if fits else "too high" if loss > knows_nothing else "too low",
+            rule=f"The first loss is {loss:.2f}, expected about ln {vocab_size} = {knows_nothing:.2f}."
             + (" The weights start too large: the model is sure of nonsense." if loss > knows_nothing else ""),
         )
 
@@ -263,7 +263,7 @@ def test_first_loss(student, draw, expect):
 
 def test_exact_logits(student, draw, expect):
     """Under given weights the logits are exact, for two configurations that live in one process."""
-    why = "The logits differ from embedding + position, the blocks in order, the last norm, and the tied head."
+    rule = "The logits differ from embedding + position, the blocks in order, the last norm, and the tied head."
     idx = draw.randint(0, V, (B, T))
     other_idx = draw.randint(0, OTHER["vocab_size"], (OTHER_B, OTHER_T))
     weights, other_weights = draw_weights(draw, SIZES), draw_weights(draw, OTHER, bias=True)
@@ -272,13 +272,13 @@ def test_exact_logits(student, draw, expect):
     other.double()
     other.eval()
     taken = load_with_biases(other, other_weights)
-    expect.close("logits", part(model(idx), 0), gpt(idx, weights, N_HEAD), why=why)
-    expect.close("logits of another model", part(other(other_idx), 0), gpt(other_idx, taken, OTHER["n_head"]), why=why)
+    expect.close("logits", part(model(idx), 0), gpt(idx, weights, N_HEAD), rule=rule)
+    expect.close("logits of another model", part(other(other_idx), 0), gpt(other_idx, taken, OTHER["n_head"]), rule=rule)
     expect.close(
         "logits of the first model again",
         part(model(idx), 0),
         gpt(idx, weights, N_HEAD),
-        why="A second model in the same process changed the first one: something is shared between models.",
+        rule="A second model in the same process changed the first one: something is shared between models.",
     )
 
 
@@ -300,14 +300,14 @@ def test_loss_values(student, draw, expect):
             label,
             part(result, 1),
             gpt_loss(logits, wanted),
-            why="The loss is the mean of -log softmax(logits)[target] over all targets that are not -1; targets are"
+            rule="The loss is the mean of -log softmax(logits)[target] over all targets that are not -1; targets are"
             " already shifted by one.",
         )
         expect.close(
             f"logits beside the {label}",
             part(result, 0),
             logits,
-            why="Targets must not change the logits.",
+            rule="Targets must not change the logits.",
             record=False,
         )
     model.train()
@@ -316,8 +316,8 @@ def test_loss_values(student, draw, expect):
     given = loss.item() if isinstance(loss, torch.Tensor) and loss.numel() == 1 else math.nan
     expected = gpt_loss(seen, targets).item() if is_like(seen, (B, T, V)) else math.nan
     close = abs(given - expected) <= 1e-9 * (1 + abs(expected))
-    why = f"In train mode the loss is {given:.6g}; the mean cross-entropy of the logits beside it is {expected:.6g}."
-    expect.true("loss in train mode", close, why=why, seen=close or round(given - expected, 6))
+    rule = f"In train mode the loss is {given:.6g}; the mean cross-entropy of the logits beside it is {expected:.6g}."
+    expect.true("loss in train mode", close, rule=rule, evidence=close or round(given - expected, 6))
 
 
 def test_positions(student, draw, expect):
@@ -338,8 +338,8 @@ def test_positions(student, draw, expect):
     expect.true(
         "swapping two early tokens changes the last logits",
         ordered,
-        seen=bool(ordered),
-        why="Swapping the first two tokens leaves the last prediction as it was: the model does not see order.",
+        evidence=bool(ordered),
+        rule="Swapping the first two tokens leaves the last prediction as it was: the model does not see order.",
     )
     rows = []
     for position in range(BLOCK_SIZE):
@@ -352,8 +352,8 @@ def test_positions(student, draw, expect):
     expect.true(
         "row p of wpe moves the outputs from position p on",
         bool((matrix == torch.ones(BLOCK_SIZE, BLOCK_SIZE, dtype=torch.bool).tril()).all()),
-        seen=matrix,
-        why=f"The rows of wpe are not used by the positions they belong to. {describe(matrix)} (Here 'input at position"
+        evidence=matrix,
+        rule=f"The rows of wpe are not used by the positions they belong to. {describe(matrix)} (Here 'input at position"
         " s' is row s of wpe.)",
     )
     model.load_weights(weights)
@@ -364,8 +364,8 @@ def test_positions(student, draw, expect):
     expect.true(
         "rows of the batch are independent",
         same,
-        seen=same,
-        why="Swapping the rows of the batch must swap the rows of the logits: positions count along time, not batch.",
+        evidence=same,
+        rule="Swapping the rows of the batch must swap the rows of the logits: positions count along time, not batch.",
     )
 
 
@@ -390,22 +390,22 @@ def test_layers(student, draw, expect):
             f"logits with layer {layer} alone",
             part(model(idx), 0),
             gpt(idx, alone, N_HEAD),
-            why=f"With every other layer silent, the model must be embedding, block {layer}, last norm, head.",
+            rule=f"With every other layer silent, the model must be embedding, block {layer}, last norm, head.",
         )
     model.load_weights(weights)
     wanted = gpt_gradient(weights, idx, targets)
     try:
         student.backward(model, idx, targets, pick=1)
     except StudentError as error:
-        expect.true("backward works", False, why=f"loss.backward() raised {error}.")
+        expect.true("backward works", False, rule=f"loss.backward() raised {error}.")
         return
     listed, gradients = student.parameters(model), student.gradients(model)
     without = [p["shape"] for p, gradient in zip(listed, gradients, strict=True) if gradient is None]
     expect.true(
         "every parameter has a gradient",
         not without,
-        seen=without,
-        why=f"{len(without)} of {len(gradients)} parameters receive no gradient from the loss: they are never used, or"
+        evidence=without,
+        rule=f"{len(without)} of {len(gradients)} parameters receive no gradient from the loss: they are never used, or"
         " cut off from it.",
     )
     shared = [g for p, g in zip(listed, gradients, strict=True) if V in p["shape"]]
@@ -415,7 +415,7 @@ def test_layers(student, draw, expect):
             "gradient of the shared matrix",
             gradient,
             wanted,
-            why="wte must learn from both its uses, as embedding and as head.",
+            rule="wte must learn from both its uses, as embedding and as head.",
         )
 
 
@@ -439,7 +439,7 @@ def test_causal(student, draw, expect):
     before, after = call([idx, mixed])
     alone = is_like(before, (B, T, V)) and is_like(after, (B, T, V))
     alone = alone and bool((before[1] - after[1]).abs().max() <= THRESHOLD)
-    expect.true("rows do not mix", alone, seen=alone, why="Changing row 0 of the batch changes the logits of row 1.")
+    expect.true("rows do not mix", alone, evidence=alone, rule="Changing row 0 of the batch changes the logits of row 1.")
     model.train()
     first, second = call([idx, idx])
     still = is_like(first, (B, T, V)) and is_like(second, (B, T, V))
@@ -458,15 +458,15 @@ def test_too_long(student, draw, expect):
     if not isinstance(too_long, StudentError) and all(is_like(part(w, 0), (B, BLOCK_SIZE, V)) for w in windows):
         kept = [name for name, w in zip(("end", "start"), windows, strict=True) if same(part(too_long, 0), part(w, 0))]
         expect.note("what was kept of a longer input", kept)
-    why = "There is no position beyond block_size: refuse a longer input with ValueError, do not guess what to drop."
-    expect.raises("T = block_size + 1", ValueError, model, idx, why=why)
-    expect.raises("T = block_size + 1 with targets", ValueError, model, idx, targets, why=why)
+    rule = "There is no position beyond block_size: refuse a longer input with ValueError, do not guess what to drop."
+    expect.raises("T = block_size + 1", ValueError, model, idx, rule=rule)
+    expect.raises("T = block_size + 1 with targets", ValueError, model, idx, targets, rule=rule)
     long = {"block_size": 300, "vocab_size": 5, "n_layer": 1, "n_head": 2, "n_embd": 6}
     roomy = new_gpt(student, long)
     roomy.eval()
     fits = part(roomy(draw.randint(0, 5, (1, 300))), 0)
-    expect.tensor("logits of 300 tokens", fits, shape=(1, 300, 5), why="A model with block_size=300 takes 300 tokens.")
-    expect.raises("301 tokens, block_size=300", ValueError, roomy, draw.randint(0, 5, (1, 301)), why=why)
+    expect.tensor("logits of 300 tokens", fits, shape=(1, 300, 5), rule="A model with block_size=300 takes 300 tokens.")
+    expect.raises("301 tokens, block_size=300", ValueError, roomy, draw.randint(0, 5, (1, 301)), rule=rule)
 
 
 def test_dropout_modes(student, draw, expect):
@@ -477,16 +477,16 @@ def test_dropout_modes(student, draw, expect):
     model = prepared(student, new_gpt(student, SIZES, 0.5), weights)
     quiet = [part(result, 0) for result in student.repeat(model, 2, idx)]
     expect.note("two passes in eval mode agree", is_like(quiet[0], (B, T, V)) and same(*quiet))
-    why = "In eval mode a model with dropout=0.5 drops nothing."
-    expect.close("logits in eval mode", quiet[0], expected, why=why, record=False)
+    rule = "In eval mode a model with dropout=0.5 drops nothing."
+    expect.close("logits in eval mode", quiet[0], expected, rule=rule, record=False)
     model.train()
     first, second = (part(result, 0) for result in student.repeat(model, 2, idx))
     drops = is_like(first, (B, T, V)) and is_like(second, (B, T, V)) and (first - second).abs().max() > 1e-6
     expect.true(
         "two passes in train mode differ",
         drops,
-        seen=bool(drops),
-        why="dropout=0.5 and train mode, yet two passes are equal: the rate never reaches a Dropout module.",
+        evidence=bool(drops),
+        rule="dropout=0.5 and train mode, yet two passes are equal: the rate never reaches a Dropout module.",
     )
     still = prepared(student, new_gpt(student, SIZES, 0.0), weights)
     still.train()
@@ -495,7 +495,7 @@ def test_dropout_modes(student, draw, expect):
         part(still(idx), 0),
         expected,
         record=False,  # what is dropped all the same is a matter of chance
-        why="dropout=0 drops nothing, in either mode.",
+        rule="dropout=0 drops nothing, in either mode.",
     )
 
 
@@ -559,13 +559,13 @@ def test_overfit_one_batch(student, draw, expect):
     for _ in range(60):
         step(idx, targets)
     losses = judged_losses(model, idx, targets)
-    expect.true("the trained model gives logits", losses is not None, why="The logits have the wrong shape.")
+    expect.true("the trained model gives logits", losses is not None, rule="The logits have the wrong shape.")
     loss = math.inf if losses is None else losses.mean().item()
     expect.true(
         "loss on the batch after 60 steps",
         loss < 0.15,
         record=False,
-        why=f"After 60 steps on one batch of 32 tokens the loss is still {loss:.2f}; a working model has learned it by"
+        rule=f"After 60 steps on one batch of 32 tokens the loss is still {loss:.2f}; a working model has learned it by"
         " heart (under 0.02). The gradient is wrong somewhere, or part of the model does not learn.",
     )
 
@@ -585,7 +585,7 @@ def test_no_free_lunch(student, draw, expect):
     for mode in ("train", "eval"):
         getattr(model, mode)()
         losses = judged_losses(model, fresh[:, :-1].contiguous(), fresh[:, 1:].contiguous())
-        expect.true(f"{mode} mode: logits", losses is not None, why="The logits have the wrong shape.")
+        expect.true(f"{mode} mode: logits", losses is not None, rule="The logits have the wrong shape.")
         if losses is None:
             return
         floor = math.log(size) - 6 * losses.std().item() / math.sqrt(losses.numel()) - 1e-6
@@ -593,7 +593,7 @@ def test_no_free_lunch(student, draw, expect):
             f"{mode} mode: loss on random tokens",
             losses.mean().item() >= floor,
             record=False,
-            why=f"On independent random tokens the loss in {mode} mode is {losses.mean().item():.2f}, under ln {size} ="
+            rule=f"On independent random tokens the loss in {mode} mode is {losses.mean().item():.2f}, under ln {size} ="
             f" {math.log(size):.2f}: too good to be true. The model sees what it should predict.",
         )
 

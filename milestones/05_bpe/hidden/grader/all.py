@@ -7,9 +7,9 @@ import time
 import tiktoken
 import torch
 
-from autograder.graders import bpe_replay
-from autograder.graders.bpe_replay import PATTERN, WrongMerge
-from autograder.student import StudentError
+from . import replay
+from .replay import PATTERN, WrongMerge
+from autograder.grading.student import StudentError
 
 # fmt: off
 SYLLABLES = [
@@ -81,10 +81,10 @@ def merges_of(expect, student, tokenizer, at_most, what="merges"):
     fine = isinstance(value, list) and all(
         isinstance(pair, list) and len(pair) == 2 and all(type(part) is bytes for part in pair) for pair in value
     )
-    why = "merges should be a list of pairs of bytes, in the order in which they were learned."
-    expect.true(what, fine, why=why, seen=fine or type(value).__name__)
+    rule = "merges should be a list of pairs of bytes, in the order in which they were learned."
+    expect.true(what, fine, rule=rule, evidence=fine or type(value).__name__)
     if fine and len(value) > at_most:
-        expect.true(f"number of {what}", False, why=f"{len(value)} merges where {at_most} are the most.", seen="many")
+        expect.true(f"number of {what}", False, rule=f"{len(value)} merges where {at_most} are the most.", evidence="many")
     return [(pair[0], pair[1]) for pair in value] if fine and len(value) <= at_most else None
 
 
@@ -132,18 +132,18 @@ def test_train_sizes(student, draw, expect):
         tokenizer = trained(student, source, size, special)
         merges = merges_of(expect, student, tokenizer, 10_000, f"merges of {what}")
         if size - 256 - len(special) == count:
-            why = f"{size} entries are 256 bytes, {len(special)} special tokens and {count} merges."
+            rule = f"{size} entries are 256 bytes, {len(special)} special tokens and {count} merges."
         else:
-            why = f"There is room for {count} merges in {source!r}; then no pair is left, and training stops."
-        expect.equal(f"number of merges of {what}", None if merges is None else len(merges), count, why=why)
+            rule = f"There is room for {count} merges in {source!r}; then no pair is left, and training stops."
+        expect.equal(f"number of merges of {what}", None if merges is None else len(merges), count, rule=rule)
         total = 256 + count + len(special)
-        why = "vocab_size is what there is: 256 bytes, the merges and the special tokens."
-        expect.equal(f"vocab_size of {what}", student.value(tokenizer.vocab_size), total, why=why)
+        rule = "vocab_size is what there is: 256 bytes, the merges and the special tokens."
+        expect.equal(f"vocab_size of {what}", student.value(tokenizer.vocab_size), total, rule=rule)
         numbers = student.value(tokenizer.special_tokens)
         fine = isinstance(numbers, dict) and set(numbers) == set(special)
         fine = fine and sorted(map(repr, numbers.values())) == sorted(map(repr, range(256 + count, total)))
-        why = f"special_tokens is {numbers!r}, but theirs are the ids {256 + count} to {total - 1}, after the merges."
-        expect.true(f"special_tokens of {what}", fine, why=why, seen=numbers)
+        rule = f"special_tokens is {numbers!r}, but theirs are the ids {256 + count} to {total - 1}, after the merges."
+        expect.true(f"special_tokens of {what}", fine, rule=rule, evidence=numbers)
 
 
 def test_train_replay(student, draw, expect):
@@ -160,13 +160,13 @@ def test_train_replay(student, draw, expect):
         if merges is None:
             continue
         problem, seen = judged(text, merges, size)
-        expect.true(f"choices on {name}", problem is None, why=problem or "", seen=seen)
+        expect.true(f"choices on {name}", problem is None, rule=problem or "", evidence=seen)
 
 
 def judged(text, merges, size):
     """What is wrong with the merges, in words and as evidence; (None, "right") where nothing is."""
     try:
-        left_over = bpe_replay.replay(text, merges)
+        left_over = replay.replay(text, merges)
     except WrongMerge as error:
         return f"{error} (Merges are counted from 0; the text begins with {shown(text)}.)", error.evidence
     if left_over and len(merges) < size - 256:
@@ -183,24 +183,24 @@ def test_encode_replay(student, draw, expect):
     texts = [*ODD, *UNICODE, "anananan berberber" * 3, " aaaaaaa", "aaaaa", *fuzz(draw, 30), prose(draw, 40)]
     texts.append(texts[-1])  # once more: nothing may have been left behind
     usual = len(texts)
-    texts += bpe_replay.telling(compounds(draw, merges, 400), merges, each=4)
+    texts += replay.telling(compounds(draw, merges, 400), merges, each=4)
     replies = encode_all(student, tokenizer, texts)
     wrong = [
-        (text, reply) for text, reply in zip(texts, replies, strict=True) if reply != bpe_replay.encode(text, merges)
+        (text, reply) for text, reply in zip(texts, replies, strict=True) if reply != replay.encode(text, merges)
     ]
-    why = ""
+    rule = ""
     if wrong:
         text, reply = min(wrong, key=lambda entry: len(entry[0]))
-        right = bpe_replay.encode(text, merges)
-        why = (
+        right = replay.encode(text, merges)
+        rule = (
             f"{len(wrong)} of {len(texts)} texts get wrong ids: {shown(text)} becomes {(reply or [])[:12]}; joining the"
             f" pair of the lowest rank first gives {right[:12]}."
         )
-    seen = [bpe_replay.way_of(text, reply, merges) for text, reply in zip(texts, replies, strict=True)]
+    seen = [replay.way_of(text, reply, merges) for text, reply in zip(texts, replies, strict=True)]
     fixed = len(ODD) + len(UNICODE)  # these texts are the same in each run
     ways = sorted({way[0] for way in seen[usual:]})  # how many compounds there are depends on the merges
     expect.true(
-        "encode", not wrong, why=why, seen=[seen[:fixed], seen[fixed : fixed + 3], seen[usual - 2 : usual], ways]
+        "encode", not wrong, rule=rule, evidence=[seen[:fixed], seen[fixed : fixed + 3], seen[usual - 2 : usual], ways]
     )
 
 
@@ -210,32 +210,32 @@ def test_tiktoken_parity(student, draw, expect):
     merges = merges_of(expect, student, tokenizer, 124)
     ranks = tokenizer.mergeable_ranks()
     fine = isinstance(ranks, dict) and all(type(k) is bytes and type(v) is int for k, v in ranks.items())
-    expect.true("mergeable_ranks", fine, why="mergeable_ranks maps bytes to ints.", seen=fine or type(ranks).__name__)
+    expect.true("mergeable_ranks", fine, rule="mergeable_ranks maps bytes to ints.", evidence=fine or type(ranks).__name__)
     if merges is None or not fine:
         return
     expected = {bytes([byte]): byte for byte in range(256)}
     expected |= {left + right: 256 + number for number, (left, right) in enumerate(merges)}
-    why = f"mergeable_ranks has {len(ranks)} entries. Right are 380: each byte with its value, merge i with 256 + i."
+    rule = f"mergeable_ranks has {len(ranks)} entries. Right are 380: each byte with its value, merge i with 256 + i."
     seen = [len(ranks), min(ranks.values(), default=-1), max(ranks.values(), default=-1)]
-    expect.true("ranks", ranks == expected and len(ranks) == 380, why=why, seen=seen)
+    expect.true("ranks", ranks == expected and len(ranks) == 380, rule=rule, evidence=seen)
     if ranks != expected or len(ranks) != 256 + len(merges):
         return
     peer = tiktoken.Encoding("student", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={})
     texts = [*ODD, *UNICODE, *fuzz(draw, 300), prose(draw, 100)]
-    texts += bpe_replay.telling(compounds(draw, merges, 400), merges, each=4)
+    texts += replay.telling(compounds(draw, merges, 400), merges, each=4)
     right = [peer.encode(text) for text in texts]
     replies = encode_all(student, tokenizer, texts)
     wrong = [text for text, reply, ids in zip(texts, replies, right, strict=True) if reply != ids]
     example = shown(min(wrong, key=len, default=""))
-    why = f"{len(wrong)} of {len(texts)} texts get other ids from tiktoken on your own merges, {example} for one."
+    rule = f"{len(wrong)} of {len(texts)} texts get other ids from tiktoken on your own merges, {example} for one."
     fixed = len(ODD) + len(UNICODE)
-    seen = [bpe_replay.way_of(text, reply, merges) for text, reply in zip(texts[:fixed], replies, strict=False)]
-    expect.true("same ids", not wrong, why=why, seen=seen)
+    seen = [replay.way_of(text, reply, merges) for text, reply in zip(texts[:fixed], replies, strict=False)]
+    expect.true("same ids", not wrong, rule=rule, evidence=seen)
     back = outcomes(student, tokenizer.decode, [(ids,) for ids in right])
     lost = [(text, reply) for text, reply in zip(texts, back, strict=True) if reply != text]
     text, reply = min(lost, key=lambda entry: len(entry[0]), default=("", ""))
-    why = f"{shown(text)} is encoded, and decode makes {shown(str(reply))} of its ids."
-    expect.true("same text", not lost, why=why, seen=back[:fixed])
+    rule = f"{shown(text)} is encoded, and decode makes {shown(str(reply))} of its ids."
+    expect.true("same text", not lost, rule=rule, evidence=back[:fixed])
 
 
 def test_decode(student, draw, expect):
@@ -255,25 +255,25 @@ def test_decode(student, draw, expect):
     for name, ids in cases.items():
         text = bytes(ids).decode("utf-8", errors="replace")
         [said] = outcomes(student, tokenizer.decode, [(ids,)])
-        why = f"decode({ids}) should be {text!r}: join the bytes of all tokens, then decode with errors='replace'."
-        expect.equal(name, said, text, why=why)
+        rule = f"decode({ids}) should be {text!r}: join the bytes of all tokens, then decode with errors='replace'."
+        expect.equal(name, said, text, rule=rule)
         [said] = outcomes(student, tokenizer.decode_bytes, [(ids,)])
-        expect.equal(f"the bytes of {name}", said, bytes(ids), why=f"decode_bytes({ids}) is the bytes as they are.")
+        expect.equal(f"the bytes of {name}", said, bytes(ids), rule=f"decode_bytes({ids}) is the bytes as they are.")
     for name, ids, text in [
         ("a special token", [299, 0x61], "<|end|>a"),
         ("a byte and a special token", [bad, 299], "\ufffd<|end|>"),
     ]:
-        why = f"decode({ids}) should be {text!r}: 299 is the special token, and its text is what it stands for."
-        expect.equal(name, outcomes(student, tokenizer.decode, [(ids,)])[0], text, why=why)
-    expect.equal("the bytes of a special token", tokenizer.decode_bytes([299]), b"<|end|>", why="Its text in UTF-8.")
+        rule = f"decode({ids}) should be {text!r}: 299 is the special token, and its text is what it stands for."
+        expect.equal(name, outcomes(student, tokenizer.decode, [(ids,)])[0], text, rule=rule)
+    expect.equal("the bytes of a special token", tokenizer.decode_bytes([299]), b"<|end|>", rule="Its text in UTF-8.")
     given = torch.tensor([0x61, 299, 0x62])
     [said] = outcomes(student, tokenizer.decode, [(given,)])
-    expect.equal("a tensor", said, "a<|end|>b", why="decode takes a 1-D tensor of ids, too: models give tensors.")
+    expect.equal("a tensor", said, "a<|end|>b", rule="decode takes a 1-D tensor of ids, too: models give tensors.")
     for i in (300, -1, 10**6):
         [said] = outcomes(student, tokenizer.decode, [([i],)])
         refused = said in ("raised ValueError", "raised KeyError", "raised IndexError")
-        why = f"No token has the id {i}, so decode([{i}]) should raise ValueError; it gives {said!r}."
-        expect.true(f"decode([{i}])", refused, why=why, seen=refused or said)
+        rule = f"No token has the id {i}, so decode([{i}]) should raise ValueError; it gives {said!r}."
+        expect.true(f"decode([{i}])", refused, rule=rule, evidence=refused or said)
 
 
 SPECIAL = ["<|eot|>", "<|eot|><|eot|>", "<|a|>", "[MASK]", "+", "ein"]
@@ -286,15 +286,15 @@ def test_special_tokens(student, draw, expect):
     merges = merges_of(expect, student, tokenizer, 44)
     numbers = student.value(tokenizer.special_tokens)
     fine = isinstance(numbers, dict) and set(numbers) == set(SPECIAL) and set(numbers.values()) == set(range(300, size))
-    why = f"special_tokens should give {SPECIAL} the ids 300 to {size - 1}, after the last merge."
-    expect.true("special_tokens", fine, why=why, seen=numbers)
+    rule = f"special_tokens should give {SPECIAL} the ids 300 to {size - 1}, after the last merge."
+    expect.true("special_tokens", fine, rule=rule, evidence=numbers)
     if merges is None or not fine:
         return
 
     def ids(parts):
         out = []
         for part in parts:
-            out += [numbers[part]] if part in numbers else bpe_replay.encode(part, merges)
+            out += [numbers[part]] if part in numbers else replay.encode(part, merges)
         return out
 
     cases = {
@@ -314,20 +314,20 @@ def test_special_tokens(student, draw, expect):
         "nothing": ("", SPECIAL, []),
     }
     for name, (source, allowed, parts) in cases.items():
-        right = bpe_replay.encode(source, merges) if parts is None else ids(parts)
+        right = replay.encode(source, merges) if parts is None else ids(parts)
         given = ids_of(tokenizer.encode(source, student.instrument("frozen_set", allowed)))
-        why = f"{source!r} with {allowed or 'nothing'} allowed should give {right}, not {given}."
-        expect.true(name, given == right, why=why, seen=special_and_spelled(given, numbers, merges))
+        rule = f"{source!r} with {allowed or 'nothing'} allowed should give {right}, not {given}."
+        expect.true(name, given == right, rule=rule, evidence=special_and_spelled(given, numbers, merges))
     given = ids_of(tokenizer.encode("a<|eot|>b"))
-    right = bpe_replay.encode("a<|eot|>b", merges)
-    why = "A special token came out of ordinary text, though none was allowed: whoever writes the text could end it."
-    expect.true("the default", given == right, why=why, seen=special_and_spelled(given, numbers, merges))
+    right = replay.encode("a<|eot|>b", merges)
+    rule = "A special token came out of ordinary text, though none was allowed: whoever writes the text could end it."
+    expect.true("the default", given == right, rule=rule, evidence=special_and_spelled(given, numbers, merges))
     [back] = outcomes(student, tokenizer.decode, [(ids(["a", "<|eot|>", "b"]),)])
-    expect.equal("decode", back, "a<|eot|>b", why="In decode a special token becomes its text again.")
+    expect.equal("decode", back, "a<|eot|>b", rule="In decode a special token becomes its text again.")
     hidden = merges_of(expect, student, trained(student, "<|abc|>" * 50, 262, ["<|abc|>"]), 5, "merges on its text")
     learned = [left + right in b"<|abc|>" * 2 for left, right in hidden or ()]
-    why = "In training, too, a special token's text is ordinary text: merges are learned from it."
-    expect.true("trained on its text", learned == [True] * 5, why=why, seen=learned)
+    rule = "In training, too, a special token's text is ordinary text: merges are learned from it."
+    expect.true("trained on its text", learned == [True] * 5, rule=rule, evidence=learned)
 
 
 def special_and_spelled(ids, numbers, merges):
@@ -337,7 +337,7 @@ def special_and_spelled(ids, numbers, merges):
     special = set(numbers.values())
     runs = itertools.groupby(ids, key=lambda i: i if i in special else None)
     return [
-        [number] * len(list(run)) if number is not None else str(bpe_replay.spelled(list(run), merges))
+        [number] * len(list(run)) if number is not None else str(replay.spelled(list(run), merges))
         for number, run in runs
     ]
 
@@ -351,7 +351,7 @@ def test_save_load(student, draw, expect):
     there_already = set(student.files.list())
     tokenizer.save("saved.tokenizer")
     written = {path: student.files.get(path) for path in student.files.list() if path not in there_already}
-    expect.true("save", bool(written), why="save wrote no file.", seen=len(written))
+    expect.true("save", bool(written), rule="save wrote no file.", evidence=len(written))
     trained(student, "zebra zebra", 258).save("another.tokenizer")
     loaded = student.keep(student.tokenizer.bpe.BPETokenizer.load, "saved.tokenizer")
     compare(expect, before, facts(student, loaded, texts, special), "after load")
@@ -379,8 +379,8 @@ def facts(student, tokenizer, texts, special):
 def compare(expect, before, after, when):
     for name, value in before.items():
         same = value == after[name] if name != "ids" else list(map(ids_of, value)) == list(map(ids_of, after[name]))
-        why = f"{name} {when} is not what it was before save: the file does not hold everything, or load changes it."
-        expect.true(f"{name} {when}", same, why=why, seen=same or (after[name] if name == "special_tokens" else False))
+        rule = f"{name} {when} is not what it was before save: the file does not hold everything, or load changes it."
+        expect.true(f"{name} {when}", same, rule=rule, evidence=same or (after[name] if name == "special_tokens" else False))
 
 
 def test_deterministic(student, draw, expect):
@@ -391,26 +391,26 @@ def test_deterministic(student, draw, expect):
     before = student.value(first.merges), student.value(first.special_tokens), ids_of(first.encode(text))
     trained(student, "zebra zebra quiz " * 20, 280, ["<|other|>"])
     after = student.value(first.merges), student.value(first.special_tokens), ids_of(first.encode(text))
-    why = "Training a second tokenizer changed the first one: they share a list or dict (of the class, or a default)."
-    expect.true("the first of two tokenizers", before == after, why=why, seen=before == after)
+    rule = "Training a second tokenizer changed the first one: they share a list or dict (of the class, or a default)."
+    expect.true("the first of two tokenizers", before == after, rule=rule, evidence=before == after)
     word = ids_of(first.encode("ab"))
     handed_out = student.keep(first.encode, "ab")
     with contextlib.suppress(StudentError):  # a tensor, too, may be what encode returns
         handed_out.append(0)
     same = ids_of(first.encode("ab")) == word
-    why = "Who appends to the list that encode('ab') gave finds it longer the next time: hand out a copy."
-    expect.true("a list of one's own", same, why=why, seen=same)
+    rule = "Who appends to the list that encode('ab') gave finds it longer the next time: hand out a copy."
+    expect.true("a list of one's own", same, rule=rule, evidence=same)
     again = trained(student, text, 330, special)
-    why = "Training twice on the same text gives different merges: the second run finds something that the first left."
-    expect.true("trained again", student.value(again.merges) == before[0], why=why, seen=len(before[0] or []))
+    rule = "Training twice on the same text gives different merges: the second run finds something that the first left."
+    expect.true("trained again", student.value(again.merges) == before[0], rule=rule, evidence=len(before[0] or []))
     other = student.twin()
     there = trained(other, text, 330, special)
     same = other.value(there.merges) == before[0]
-    why = "Two processes learn different merges from the same text: ties are broken by the order of a set or a hash."
-    expect.true("merges in another process", same, why=why, seen=same)
+    rule = "Two processes learn different merges from the same text: ties are broken by the order of a set or a hash."
+    expect.true("merges in another process", same, rule=rule, evidence=same)
     same = other.value(there.special_tokens) == before[1]
-    why = "Two processes give the special tokens different ids: their order comes from a set."
-    expect.true("special tokens in another process", same, why=why, seen=same)
+    rule = "Two processes give the special tokens different ids: their order comes from a set."
+    expect.true("special tokens in another process", same, rule=rule, evidence=same)
 
 
 def test_long_run(student, draw, expect):
@@ -421,9 +421,9 @@ def test_long_run(student, draw, expect):
     if merges is None:
         return
     text = letter * (100_001 + 2 * draw.integer(0, 50))  # odd: joined from the wrong end, another letter is left over
-    given, right = ids_of(tokenizer.encode(text)), bpe_replay.encode(text, merges)
-    why = f"{len(text)} letters become {len(given or [])} ids, and should become these {len(right)}: {right[:3]}…"
-    expect.true("ids of a long run", given == right, why=why, seen=bpe_replay.way_of(text, given, merges)[:1])
+    given, right = ids_of(tokenizer.encode(text)), replay.encode(text, merges)
+    rule = f"{len(text)} letters become {len(given or [])} ids, and should become these {len(right)}: {right[:3]}…"
+    expect.true("ids of a long run", given == right, rule=rule, evidence=replay.way_of(text, given, merges)[:1])
 
 
 def test_held_out(student, draw, expect):
@@ -433,32 +433,32 @@ def test_held_out(student, draw, expect):
     tokenizer = trained(student, train, 420)
     merges = merges_of(expect, student, tokenizer, 164)
     given = ids_of(tokenizer.encode(held_out))
-    expect.true("ids", given is not None, why="encode should return a list of ints.", seen=given is not None)
+    expect.true("ids", given is not None, rule="encode should return a list of ints.", evidence=given is not None)
     if merges is None or given is None:
         return
-    whole = bpe_replay.spelled(given, merges) == held_out.encode()
-    expect.true("all of it", whole, why="The ids do not stand for the whole text: some of it is lost.", seen=whole)
+    whole = replay.spelled(given, merges) == held_out.encode()
+    expect.true("all of it", whole, rule="The ids do not stand for the whole text: some of it is lost.", evidence=whole)
     problem, seen = judged(train, merges, 420)
-    expect.true("choices", problem is None, why=problem or "", seen=seen)
-    size, best = len(held_out.encode()), len(bpe_replay.encode(held_out, merges))
+    expect.true("choices", problem is None, rule=problem or "", evidence=seen)
+    size, best = len(held_out.encode()), len(replay.encode(held_out, merges))
     reached, possible = size / max(1, len(given)), size / best
-    why = f"New text gets {reached:.2f} bytes per token; {possible:.2f} is what your merges can give."
-    expect.true("bytes per token", len(given) == best, why=why, seen=bpe_replay.way_of(held_out, given, merges)[:1])
-    why = f"New text gets {reached:.2f} bytes per token, and 164 merges on such text give more than {HELD_OUT}."
-    expect.true("it compresses", reached > HELD_OUT, why=why, seen=reached > HELD_OUT)
+    rule = f"New text gets {reached:.2f} bytes per token; {possible:.2f} is what your merges can give."
+    expect.true("bytes per token", len(given) == best, rule=rule, evidence=replay.way_of(held_out, given, merges)[:1])
+    rule = f"New text gets {reached:.2f} bytes per token, and 164 merges on such text give more than {HELD_OUT}."
+    expect.true("it compresses", reached > HELD_OUT, rule=rule, evidence=reached > HELD_OUT)
 
 
 def test_incremental(student, draw, expect):
     """Many merges take far less time than counting all pairs of the text anew for each."""
     drawn = " ".join(draw.text(LETTERS, draw.integer(6, 12)) for _ in range(8000))
     text = "".join(letter for letter, _ in itertools.groupby(drawn))  # no runs: how those are joined is another matter
-    words = bpe_replay.words_of(bpe_replay.pieces(text))
+    words = replay.words_of(replay.pieces(text))
     text_there = student.put(text)
     rounds = float("inf")
     for _ in range(ATTEMPTS):  # the other side of the machine may have been busy for a moment
         start = time.perf_counter()
         for _ in range(YARDSTICK_ROUNDS):
-            bpe_replay.counts(words)
+            replay.counts(words)
         middle = time.perf_counter()
         tokenizer = trained(student, text_there, 256 + MANY_MERGES)
         student.value(tokenizer.merges)  # one that learns only when it is asked does its work here
@@ -470,9 +470,9 @@ def test_incremental(student, draw, expect):
     if merges is None:
         return
     problem, seen = judged(text, merges, 256 + MANY_MERGES)
-    expect.true("choices", problem is None, why=problem or "", seen=seen)
-    why = (
+    expect.true("choices", problem is None, rule=problem or "", evidence=seen)
+    rule = (
         f"{MANY_MERGES} merges took as long as counting all pairs of the text {rounds:.0f} times. A merge changes few"
         " words: keep the counts of all the others."
     )
-    expect.true("time", rounds <= MOST_COUNTS, why=why, seen=rounds <= MOST_COUNTS)
+    expect.true("time", rounds <= MOST_COUNTS, rule=rule, evidence=rounds <= MOST_COUNTS)

@@ -16,7 +16,7 @@ import time
 import torch
 import torch.nn.functional as F
 
-from autograder.student import Ref, StudentError
+from autograder.grading.student import Ref, StudentError
 
 V, C, T, B = 29, 6, 5, 4
 EVAL_FACTOR = 0.25
@@ -126,19 +126,19 @@ def near(value, expected, tolerance):
     return is_float(value) and abs(value - expected) <= tolerance * (1 + abs(expected))
 
 
-def expect_loss(expect, what, value, expected, why):
-    expect.true(f"{what}: a float", is_float(value), seen=type(value).__name__, why=f"{what} is no Python float.")
+def expect_loss(expect, what, value, expected, rule):
+    expect.true(f"{what}: a float", is_float(value), evidence=type(value).__name__, rule=f"{what} is no Python float.")
     expect.true(
         what,
         near(value, expected, 1e-6),
-        seen=value if is_float(value) else None,
-        why=f"{why} It is {value}, should be {expected:.6f}.",
+        evidence=value if is_float(value) else None,
+        rule=f"{rule} It is {value}, should be {expected:.6f}.",
     )
 
 
-def expect_about(expect, what, actual, expected, why):
+def expect_about(expect, what, actual, expected, rule):
     """Equal to five digits, for steps in which a clipped norm is right with and without a small eps."""
-    expect.close(what, actual.float(), expected.float(), why=why)
+    expect.close(what, actual.float(), expected.float(), rule=rule)
 
 
 # Optimizer
@@ -161,8 +161,8 @@ def read_groups(student, expect, hands, model, decay):
     except StudentError:
         read = None
     usable = isinstance(read, list) and all(isinstance(group, list) and len(group) == 2 for group in read)
-    why = 'parameter_groups returns a list of dicts, {"params": [...], "weight_decay": ...}.'
-    expect.true("groups are dicts with params", usable, why=why)
+    rule = 'parameter_groups returns a list of dicts, {"params": [...], "weight_decay": ...}.'
+    expect.true("groups are dicts with params", usable, rule=rule)
     return read if usable else None
 
 
@@ -195,30 +195,30 @@ def test_parameter_groups(student, draw, expect):
     groups = read_groups(student, expect, hands, model, decay)
     if groups is None:
         return
-    expect.equal("number of groups", len(groups), 2, why="There are two groups, the decayed and the others.")
+    expect.equal("number of groups", len(groups), 2, rule="There are two groups, the decayed and the others.")
     rates = [group[1] for group in groups]
     expect.true(
         "a weight_decay in each group",
         all(is_number(rate) for rate in rates),
-        seen=[type(rate).__name__ for rate in rates],
-        why="A group names no weight_decay. Then AdamW takes its own default, 0.01: say 0.0 where you mean none.",
+        evidence=[type(rate).__name__ for rate in rates],
+        rule="A group names no weight_decay. Then AdamW takes its own default, 0.01: say 0.0 where you mean none.",
     )
     expect.true(
         "the decays",
         sorted(rate for rate in rates if is_number(rate)) == [0.0, decay],
-        seen=sorted("given" if rate == decay else str(rate) for rate in rates),
-        why=f"The two weight_decays are {rates}, should be {decay} and 0.0.",
+        evidence=sorted("given" if rate == decay else str(rate) for rate in rates),
+        rule=f"The two weight_decays are {rates}, should be {decay} and 0.0.",
     )
     found, strangers = places(values, groups)
-    expect.equal("tensors that are no parameter", strangers, 0, why="The groups hold something that is no parameter.")
+    expect.equal("tensors that are no parameter", strangers, 0, rule="The groups hold something that is no parameter.")
     for i, (value, where) in enumerate(zip(values, found, strict=True)):
         seen = [["other", "decayed", "not decayed"][decay_kind(rates[number], decay)] for number in sorted(set(where))]
         wanted = "decayed" if value.ndim >= 2 else "not decayed"
         expect.true(
             f"parameter {i}",
             seen == [wanted],
-            seen=seen,
-            why=f"A parameter of shape {tuple(value.shape)} is {' and '.join(seen) or 'in no group'}, and should be"
+            evidence=seen,
+            rule=f"A parameter of shape {tuple(value.shape)} is {' and '.join(seen) or 'in no group'}, and should be"
             f" {wanted}.",
         )
 
@@ -239,13 +239,13 @@ def test_shared_parameter(student, draw, expect):
         expect.true(
             f"parameter {i} once",
             len(where) == 1,
-            seen=len(where),
-            why=f"A parameter of shape {tuple(values[i].shape)} is listed {len(where)} times.",
+            evidence=len(where),
+            rule=f"A parameter of shape {tuple(values[i].shape)} is listed {len(where)} times.",
         )
     try:
         optimizer = student.keep(hands.sgd_of_groups, 0.1)
     except StudentError as error:
-        expect.true("torch takes the groups", False, why=f"torch's optimizers refuse these groups: {error}.")
+        expect.true("torch takes the groups", False, rule=f"torch's optimizers refuse these groups: {error}.")
         return
     gradients = [draw.randn(*value.shape) for value in values]
     hands.give_gradients(model, gradients)
@@ -258,7 +258,7 @@ def test_shared_parameter(student, draw, expect):
         "weights after plain gradient descent over the groups",
         weights_of(student, model),
         flat(wanted),
-        why="The groups hold copies instead of the model's own parameters, or decay the wrong ones.",
+        rule="The groups hold copies instead of the model's own parameters, or decay the wrong ones.",
     )
 
 
@@ -278,7 +278,7 @@ def test_adamw_step(student, draw, expect):
         except StudentError as error:
             if error.kind == "missing":
                 raise
-            expect.true(f"{case}: an optimizer", False, why=f"make_optimizer raised {error}.")
+            expect.true(f"{case}: an optimizer", False, rule=f"make_optimizer raised {error}.")
             return
         for t, rate in enumerate(rates):
             # Some gradients are so small that eps matters.
@@ -292,7 +292,7 @@ def test_adamw_step(student, draw, expect):
                 f"{case}: weights after step {t + 1}",
                 weights_of(student, model),
                 flat(adam.weights),
-                why=f"{case}: step {t + 1} is not AdamW's with these gradients, betas {betas}, weight_decay {decay} and"
+                rule=f"{case}: step {t + 1} is not AdamW's with these gradients, betas {betas}, weight_decay {decay} and"
                 f" learning rate {rate}.",
             )
 
@@ -337,22 +337,22 @@ def test_schedule_warmup(student, draw, expect):
         expect.true(
             f"schedule {number}: floats",
             all(is_float(rate) for rate in rates),
-            seen=[type(rate).__name__ for rate in rates],
-            why="learning_rate returns a Python float.",
+            evidence=[type(rate).__name__ for rate in rates],
+            rule="learning_rate returns a Python float.",
         )
         lines = [[peak * (step + a) / (w + b) for step in range(w)] for a, b in ((0, 0), (1, 0), (1, 1))]
         expect.true(
             f"schedule {number}: warm-up",
             any(all(map(is_rate, rates, line)) for line in lines),
-            seen=[ratio(rate, settings) for rate in rates],
-            why=f"With {described(settings)} the first rates are {rates[:4]}. A warm-up rises as max_lr * step / w,"
+            evidence=[ratio(rate, settings) for rate in rates],
+            rule=f"With {described(settings)} the first rates are {rates[:4]}. A warm-up rises as max_lr * step / w,"
             " (step + 1) / w or (step + 1) / (w + 1).",
         )
         expect.true(
             f"schedule {number}: peak",
             is_rate(rates[w], peak),
-            seen=ratio(rates[w], settings),
-            why=f"With {described(settings)} the rate at step {w} is {rates[w]}, should be max_lr.",
+            evidence=ratio(rates[w], settings),
+            rule=f"With {described(settings)} the rate at step {w} is {rates[w]}, should be max_lr.",
         )
 
 
@@ -371,8 +371,8 @@ def test_schedule_cosine(student, draw, expect):
         expect.true(
             f"schedule {number}: midpoint",
             is_rate(rate, half),
-            seen=ratio(rate, settings),
-            why=f"With {described(settings)} step {middle} is halfway from the end of the warm-up to max_steps; the"
+            evidence=ratio(rate, settings),
+            rule=f"With {described(settings)} step {middle} is halfway from the end of the warm-up to max_steps; the"
             f" rate there is {rate}, should be halfway from max_lr to min_lr, {half:g}.",
         )
         steps = sorted({w + (end - w) * part // 8 for part in range(9)})
@@ -381,8 +381,8 @@ def test_schedule_cosine(student, draw, expect):
         expect.true(
             f"schedule {number}: cosine",
             not wrong,
-            seen=[ratio(one, settings) for one in rates],
-            why=f"With {described(settings)} the rates at steps {steps} are {rates}; step {(wrong or [0])[0]} is off"
+            evidence=[ratio(one, settings) for one in rates],
+            rule=f"With {described(settings)} the rates at steps {steps} are {rates}; step {(wrong or [0])[0]} is off"
             " the cosine from max_lr to min_lr.",
         )
 
@@ -396,8 +396,8 @@ def test_schedule_ends(student, draw, expect):
         expect.true(
             f"schedule {number}: floor",
             all(is_rate(rate, settings["min_lr"]) for rate in rates),
-            seen=[ratio(rate, settings) for rate in rates],
-            why=f"With {described(settings)} the rates at steps {steps} are {rates}, should all be min_lr.",
+            evidence=[ratio(rate, settings) for rate in rates],
+            rule=f"With {described(settings)} the rates at steps {steps} are {rates}, should all be min_lr.",
         )
     for min_lr in (0.0, 2e-4):
         settings = {"max_lr": 1e-3, "min_lr": min_lr, "warmup_steps": 0, "max_steps": 10}
@@ -407,15 +407,15 @@ def test_schedule_ends(student, draw, expect):
             if error.kind == "missing":
                 raise
             expect.true(
-                f"no warm-up, floor {min_lr:g}", False, why=f"With warmup_steps=0 learning_rate raised {error}."
+                f"no warm-up, floor {min_lr:g}", False, rule=f"With warmup_steps=0 learning_rate raised {error}."
             )
             return
         wanted = [cosine(step, **settings) for step in (0, 1, 5, 10)]
         expect.true(
             f"no warm-up, floor {min_lr:g}",
             all(map(is_rate, rates, wanted)),
-            seen=[ratio(rate, settings) for rate in rates],
-            why=f"With {described(settings)} the rates at steps 0, 1, 5, 10 are {rates}, should be {wanted}.",
+            evidence=[ratio(rate, settings) for rate in rates],
+            rule=f"With {described(settings)} the rates at steps 0, 1, 5, 10 are {rates}, should be {wanted}.",
         )
 
 
@@ -441,8 +441,8 @@ def test_step_loss(student, draw, expect):
         loss, gradients = gradient(weights, batches)
         after, _ = gradient(descended(weights, gradients, 0.3), batches)
         expect.note(f"loss after the update, {n}", round(after, 6))
-        why = f"The loss of {n} micro-batches is their mean, under the weights before the update."
-        expect_loss(expect, f"loss of {n} micro-batches", value, loss, why)
+        rule = f"The loss of {n} micro-batches is their mean, under the weights before the update."
+        expect_loss(expect, f"loss of {n} micro-batches", value, loss, rule)
 
 
 def test_step_accumulation(student, draw, expect):
@@ -458,7 +458,7 @@ def test_step_accumulation(student, draw, expect):
             f"weights after {n} micro-batches",
             weights_of(student, model),
             flat(descended(weights, gradients, 0.3)),
-            why=f"The update from {n} micro-batches is not that of the mean loss over all of them. A gradient that is"
+            rule=f"The update from {n} micro-batches is not that of the mean loss over all of them. A gradient that is"
             f" {n} times too large has not been divided.",
         )
         if same(weights_of(student, model), flat(weights)):
@@ -470,8 +470,8 @@ def test_step_accumulation(student, draw, expect):
         expect.true(
             f"{n} micro-batches one after the other",
             apart and shapes == [[B, T]] * n,
-            seen=[events, shapes],
-            why="Each micro-batch has its own forward and backward pass before the next one begins; all at once, they"
+            evidence=[events, shapes],
+            rule="Each micro-batch has its own forward and backward pass before the next one begins; all at once, they"
             " would need as much memory as the big batch.",
         )
 
@@ -501,7 +501,7 @@ def test_step_fresh_gradients(student, draw, expect):
             f"weights after the {what}",
             weights_of(student, model),
             flat(weights),
-            why=f"The {what} is not the gradient of its own batches alone: older gradients are added to it.",
+            rule=f"The {what} is not the gradient of its own batches alone: older gradients are added to it.",
         )
 
 
@@ -529,14 +529,14 @@ def test_step_clipping(student, draw, expect):
         except StudentError as error:
             if error.kind == "missing":
                 raise
-            expect.true(f"clipped {case}", False, why=f"With grad_clip={bound} train_step raised {error}.")
+            expect.true(f"clipped {case}", False, rule=f"With grad_clip={bound} train_step raised {error}.")
             continue
         expect_about(
             expect,
             f"weights, clipped {case}",
             weights_of(student, model),
             flat(descended(weights, clipped(gradients, bound), 0.3)),
-            why=f"The gradient of the mean loss has norm {norm(gradients):.3f} over all parameters together;"
+            rule=f"The gradient of the mean loss has norm {norm(gradients):.3f} over all parameters together;"
             f" grad_clip={bound} should {'scale it' if bound and bound < norm(gradients) else 'leave it alone'}, before"
             " the optimizer's step.",
         )
@@ -556,10 +556,10 @@ def test_step_train_mode(student, draw, expect):
         "weights",
         weights_of(student, model),
         flat(descended(weights, gradients, 0.3)),
-        why="The step was computed in eval mode.",
+        rule="The step was computed in eval mode.",
     )
     modes = student.modes(model)
-    expect.true("train mode afterwards", all(modes), seen=modes, why="After train_step the model is not in train mode.")
+    expect.true("train mode afterwards", all(modes), evidence=modes, rule="After train_step the model is not in train mode.")
 
 
 def bfloat16_gradient(weights, batches):
@@ -585,7 +585,7 @@ def test_step_bfloat16(student, draw, expect):
         kind = student.instrument("dtype", name)
         value = stepped(student, model, optimizer, batches, grad_clip=None, dtype=kind)
         dtypes = sorted({parameter["dtype"] for parameter in student.parameters(model)})
-        expect.equal(f"{name}: dtype of the weights", dtypes, ["float32"], why="The weights themselves stay float32.")
+        expect.equal(f"{name}: dtype of the weights", dtypes, ["float32"], rule="The weights themselves stay float32.")
         if dtypes != ["float32"]:
             continue
         moved = [(a - b) / rate for a, b in zip(weights, student.get_parameters(model), strict=True)]
@@ -597,16 +597,16 @@ def test_step_bfloat16(student, draw, expect):
         expect.true(
             f"{name}: arithmetic",
             distance <= 0.2 * spread,
-            seen="right" if distance <= 0.2 * spread else "the other" if other <= 0.2 * spread else "neither",
-            why=f"With dtype=torch.{name} the update differs from that of {name} arithmetic by {distance:.2g}; float32"
+            evidence="right" if distance <= 0.2 * spread else "the other" if other <= 0.2 * spread else "neither",
+            rule=f"With dtype=torch.{name} the update differs from that of {name} arithmetic by {distance:.2g}; float32"
             f" and bfloat16 are {spread:.2g} apart.",
         )
         loss = half if name == "bfloat16" else full
         expect.true(
             f"{name}: loss",
             is_float(value) and abs(value - loss) <= 1e-5 * (1 + loss),
-            seen=type(value).__name__,
-            why=f"With dtype=torch.{name} the loss is {value}, should be {loss:.6f}, in float32.",
+            evidence=type(value).__name__,
+            rule=f"With dtype=torch.{name} the loss is {value}, should be {loss:.6f}, in float32.",
         )
 
 
@@ -656,8 +656,8 @@ def batches_of(expect, what, passes, text):
     expect.true(
         f"{what}: windows of the text",
         inside,
-        seen=inside,
-        why=f"{what}: the model was given something that is no window of the ids, or nothing at all.",
+        evidence=inside,
+        rule=f"{what}: the model was given something that is no window of the ids, or nothing at all.",
     )
     if not inside:
         return None
@@ -665,7 +665,7 @@ def batches_of(expect, what, passes, text):
         one.get("y") is None or (isinstance(one["y"], torch.Tensor) and torch.equal(one["y"], text.targets(one["x"])))
         for one in passes
     )
-    expect.true(f"{what}: targets one later", right, why=f"{what}: the targets are not the ids one later.")
+    expect.true(f"{what}: targets one later", right, rule=f"{what}: the targets are not the ids one later.")
     return starts
 
 
@@ -682,20 +682,20 @@ def test_estimate_value(student, draw, expect):
     for number, seed in enumerate((start, start, start + 1), start=1):
         model = new_model(student, weights)
         value = estimated(student, model, text.ids, seed)
-        expect.true(f"estimate {number}: a float", is_float(value), why="estimate_loss returns a Python float.")
+        expect.true(f"estimate {number}: a float", is_float(value), rule="estimate_loss returns a Python float.")
         passes = passes_of(student, model)
         starts = batches_of(expect, f"estimate {number}", passes, text)
         if starts is None or not is_float(value):
             return
         modes = sorted({bool(one["training"]) for one in passes})
-        expect.equal(f"estimate {number}: train mode", modes, [False], why="The model is measured in train mode.")
+        expect.equal(f"estimate {number}: train mode", modes, [False], rule="The model is measured in train mode.")
         by_pass = mean_losses(losses, passes, starts)
         like = explain(value, by_pass, mean_losses(noisy, passes, starts))
         expect.true(
             f"estimate {number}: mean over its batches",
             like == "right",
-            seen=like if isinstance(like, str) else round(like / by_pass[0], 6),
-            why=f"estimate_loss is {value:.5f}; the mean loss of the batches that the model got is {by_pass[0]:.5f}.",
+            evidence=like if isinstance(like, str) else round(like / by_pass[0], 6),
+            rule=f"estimate_loss is {value:.5f}; the mean loss of the batches that the model got is {by_pass[0]:.5f}.",
         )
         positions = {start + offset for part, one in zip(starts, passes, strict=True) for start in part
                      for offset in range(one["x"].shape[1])}  # fmt: skip
@@ -704,15 +704,15 @@ def test_estimate_value(student, draw, expect):
         expect.true(
             f"estimate {number}: all batches",
             whole or windows == 20 * B,
-            seen=windows,
-            why=f"20 batches of {B} were asked for, and the model saw {windows} windows.",
+            evidence=windows,
+            rule=f"20 batches of {B} were asked for, and the model saw {windows} windows.",
         )
         different = len(set(map(tuple, starts)))
         expect.true(
             f"estimate {number}: different batches",
             different > len(starts) // 2,
-            seen=different > len(starts) // 2,
-            why=f"The {len(starts)} batches are only {different} different ones: measuring the same windows again says"
+            evidence=different > len(starts) // 2,
+            rule=f"The {len(starts)} batches are only {different} different ones: measuring the same windows again says"
             " nothing new. Is the generator seeded anew for each batch?",
         )
         spread = losses.unfold(0, T, 1).mean(-1).std().item() / math.sqrt(windows)
@@ -720,17 +720,17 @@ def test_estimate_value(student, draw, expect):
         expect.true(
             f"estimate {number}: all of the ids",
             off <= SIX_SIGMA * spread + 0.02,
-            seen=off <= SIX_SIGMA * spread + 0.02,
-            why=f"estimate_loss is {value:.4f}; over all ids the loss is {losses.mean().item():.4f}, and chance"
+            evidence=off <= SIX_SIGMA * spread + 0.02,
+            rule=f"estimate_loss is {value:.4f}; over all ids the loss is {losses.mean().item():.4f}, and chance"
             f" explains {SIX_SIGMA * spread + 0.02:.4f}. Are the batches from the whole of the ids?",
         )
         values.append(value)
         covered.append((whole, starts))
     expect.true(
-        "same seed", values[0] == values[1], why="Two estimates with one seed differ: equal weights look unequal."
+        "same seed", values[0] == values[1], rule="Two estimates with one seed differ: equal weights look unequal."
     )
     other = covered[0][0] or covered[0][1] != covered[2][1]
-    expect.true("another seed", other, why="Two different seeds give the same batches: the seed is ignored.")
+    expect.true("another seed", other, rule="Two different seeds give the same batches: the seed is ignored.")
 
 
 def mean_losses(losses, passes, starts):
@@ -768,27 +768,27 @@ def test_estimate_leaves_no_trace(student, draw, expect):
         expect.true(
             f"{mode}: global random numbers",
             undisturbed,
-            why="estimate_loss draws from torch's global generator or seeds it: then measuring changes the run.",
+            rule="estimate_loss draws from torch's global generator or seeds it: then measuring changes the run.",
         )
         modes = student.modes(model)
         expect.true(
             f"{mode} mode afterwards",
             all(flag == (mode == "train") for flag in modes),
-            seen=modes,
-            why=f"The model was in {mode} mode before estimate_loss and is not afterwards.",
+            evidence=modes,
+            rule=f"The model was in {mode} mode before estimate_loss and is not afterwards.",
         )
         graded = sorted({bool(one["grad"]) for one in passes_of(student, model)})
-        why = "estimate_loss runs the model with gradients on: time and memory for nothing."
-        expect.equal(f"{mode}: gradients on", graded, [False], why=why)
+        rule = "estimate_loss runs the model with gradients on: time and memory for nothing."
+        expect.equal(f"{mode}: gradients on", graded, [False], rule=rule)
         untouched = all(not parameter["has_grad"] for parameter in student.parameters(model))
-        expect.true(f"{mode}: no gradients", untouched, why="After estimate_loss the parameters have gradients.")
+        expect.true(f"{mode}: no gradients", untouched, rule="After estimate_loss the parameters have gradients.")
         expect.close(
-            f"{mode}: weights", weights_of(student, model), flat(weights), why="estimate_loss moves the weights."
+            f"{mode}: weights", weights_of(student, model), flat(weights), rule="estimate_loss moves the weights."
         )
         model.train()
         model(text.ids[None, :T], text.ids[None, 1 : T + 1])
         on = bool(passes_of(student, model)[-1]["grad"])
-        expect.true(f"{mode}: autograd on afterwards", on, why="After estimate_loss gradients stay switched off.")
+        expect.true(f"{mode}: autograd on afterwards", on, rule="After estimate_loss gradients stay switched off.")
     away = student.instrument("tiny_model", V, C)
     away.to("meta")
     try:
@@ -799,8 +799,8 @@ def test_estimate_leaves_no_trace(student, draw, expect):
     expect.true(
         "device of the batches",
         devices in ([], ["meta"]),
-        seen=devices,
-        why="The model lives on another device than the CPU, and is given a batch that is on the CPU.",
+        evidence=devices,
+        rule="The model lives on another device than the CPU, and is given a batch that is on the CPU.",
     )
 
 
@@ -834,8 +834,8 @@ class Run:
         expect.true(
             "size of the batches",
             tuple(x.shape) == wanted,
-            seen=list(x.shape),
-            why=f"{self.options['steps']} updates of {self.options['accumulation_steps']} batches of"
+            evidence=list(x.shape),
+            rule=f"{self.options['steps']} updates of {self.options['accumulation_steps']} batches of"
             f" {self.options['batch_size']} windows are {wanted[0]} windows of {T}; the model saw {tuple(x.shape)}.",
         )
         if tuple(x.shape) != wanted:
@@ -899,8 +899,8 @@ def test_train_weights(student, draw, expect):
     expect.true(
         "batches differ and come from everywhere",
         spread_out,
-        seen=len(starts),
-        why=f"{len(starts)} different windows were trained on, the first at {min(starts)}, the last at {max(starts)} of"
+        evidence=len(starts),
+        rule=f"{len(starts)} different windows were trained on, the first at {min(starts)}, the last at {max(starts)} of"
         " 300 ids: batches should be drawn anew each time, from all of train_ids.",
     )
     weights, rates = weights_of(student, run.model), run.rates()
@@ -911,8 +911,8 @@ def test_train_weights(student, draw, expect):
     expect.true(
         "weights at the end",
         right,
-        seen="right" if right else slip_of(run, updates, rates, weights),
-        why=f"After {len(updates)} updates the weights are not where AdamW brings them on the batches that the model"
+        evidence="right" if right else slip_of(run, updates, rates, weights),
+        rule=f"After {len(updates)} updates the weights are not where AdamW brings them on the batches that the model"
         " was given, with your own learning_rate(step) for step 0, 1, ... and config's betas, weight_decay, grad_clip.",
     )
 
@@ -920,11 +920,11 @@ def test_train_weights(student, draw, expect):
 def as_rows(expect, rows, options):
     """The rows, or None where they can't be used."""
     usable = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
-    expect.true("rows are dicts", usable, why="train returns a list of dicts.")
+    expect.true("rows are dicts", usable, rule="train returns a list of dicts.")
     if not usable:
         return None
     missing = sorted({key for row in rows for key in KEYS if key not in row})
-    expect.equal("missing keys", missing, [], why=f"Rows lack keys; each has {', '.join(KEYS)}.")
+    expect.equal("missing keys", missing, [], rule=f"Rows lack keys; each has {', '.join(KEYS)}.")
     interval, steps = options["eval_interval"], options["steps"]
     wanted = [step for step in range(1, steps + 1) if step % interval == 0 or step == steps]
     seen = [row.get("step") for row in rows]
@@ -932,7 +932,7 @@ def as_rows(expect, rows, options):
         "steps of the rows",
         seen,
         wanted,
-        why=f"Rows come after every {interval} of {steps} updates, and after the last.",
+        rule=f"Rows come after every {interval} of {steps} updates, and after the last.",
     )
     return rows if not missing and seen == wanted else None
 
@@ -959,14 +959,14 @@ def test_train_rows(student, draw, expect):
         step = row["step"]
         what = f"row {step}"
         numbers = all(is_number(row[key]) and math.isfinite(row[key]) for key in KEYS if key != "tokens_per_second")
-        expect.true(f"{what}: finite numbers", numbers, why=f"{what} holds something else than finite numbers: {row}.")
+        expect.true(f"{what}: finite numbers", numbers, rule=f"{what} holds something else than finite numbers: {row}.")
         if not numbers:
             return
         expect.true(
             f"{what}: lr",
             is_rate(row["lr"], rates[step - 1]),
-            seen=[is_rate(row["lr"], rate) for rate in rates],
-            why=f"lr of {what} is {row['lr']}; update number {step - 1}, the last before it, was made with"
+            evidence=[is_rate(row["lr"], rate) for rate in rates],
+            rule=f"lr of {what} is {row['lr']}; update number {step - 1}, the last before it, was made with"
             f" {rates[step - 1]}.",
         )
         tokens = step * run.options["accumulation_steps"] * B * T
@@ -974,7 +974,7 @@ def test_train_rows(student, draw, expect):
             f"{what}: tokens",
             int(row["tokens"]),
             tokens,
-            why=f"{step} updates are step * accumulation * batch * block tokens.",
+            rule=f"{step} updates are step * accumulation * batch * block tokens.",
         )
         if losses is not None:
             part = losses[before * per_update : step * per_update]
@@ -982,8 +982,8 @@ def test_train_rows(student, draw, expect):
             expect.true(
                 f"{what}: train_loss",
                 near(row["train_loss"], mean, 1e-5),
-                seen=train_loss_slip(row["train_loss"], losses, before * per_update, step * per_update, per_update),
-                why=f"train_loss of {what} is {row['train_loss']:.5f}; the mean loss of the updates since the row"
+                evidence=train_loss_slip(row["train_loss"], losses, before * per_update, step * per_update, per_update),
+                rule=f"train_loss of {what} is {row['train_loss']:.5f}; the mean loss of the updates since the row"
                 f" before is {mean:.5f}.",
             )
         before = step
@@ -993,7 +993,7 @@ def test_train_rows(student, draw, expect):
         expect.true(
             "loss of the first update",
             near(sum(losses[:per_update]) / per_update, loss, 1e-5),
-            why="The first update did not start from the given weights.",
+            rule="The first update did not start from the given weights.",
         )
     expect_val_loss(student, expect, run, rows)
     seconds = [row["seconds"] for row in rows]
@@ -1002,8 +1002,8 @@ def test_train_rows(student, draw, expect):
     expect.true(
         "seconds",
         rising and least <= seconds[-1] <= wall + 0.01,
-        seen=rising and seconds[-1] <= wall + 0.01,
-        why=f"seconds of the rows are {seconds}; they count from the beginning of the run, which took {wall:.3f} s.",
+        evidence=rising and seconds[-1] <= wall + 0.01,
+        rule=f"seconds of the rows are {seconds}; they count from the beginning of the run, which took {wall:.3f} s.",
     )
     expect_file(student, expect, run, rows)
 
@@ -1035,15 +1035,15 @@ def expect_val_loss(student, expect, run, rows):
     expect.true(
         "val_loss is estimate_loss",
         near(value, now, 1e-9) if is_float(now) else False,
-        seen=[is_float(one) and near(value, one, 1e-9) for one in (now, of_training)],
-        why=f"val_loss of the last row is {value}, but estimate_loss(model, val_ids, ..., batches=config.eval_batches,"
+        evidence=[is_float(one) and near(value, one, 1e-9) for one in (now, of_training)],
+        rule=f"val_loss of the last row is {value}, but estimate_loss(model, val_ids, ..., batches=config.eval_batches,"
         f" seed=config.seed) of the trained model is {now}.",
     )
     expect.true(
         "val_loss is of val_ids",
         abs(value - on_val.mean().item()) <= SIX_SIGMA * spread + 0.02,
-        seen=abs(value - on_val.mean().item()) <= SIX_SIGMA * spread + 0.02,
-        why=f"val_loss of the last row is {value:.4f}. The trained model's loss is {on_val.mean().item():.4f} on"
+        evidence=abs(value - on_val.mean().item()) <= SIX_SIGMA * spread + 0.02,
+        rule=f"val_loss of the last row is {value:.4f}. The trained model's loss is {on_val.mean().item():.4f} on"
         f" val_ids and {on_train.mean().item():.4f} on train_ids.",
     )
 
@@ -1069,16 +1069,16 @@ def metrics_of(student, out_dir):
 
 def expect_file(student, expect, run, rows):
     written = metrics_of(student, run.out_dir)
-    why = f"{run.out_dir}/metrics.jsonl is missing, or a line of it is no JSON."
-    expect.true("metrics.jsonl", written is not None, why=why)
+    rule = f"{run.out_dir}/metrics.jsonl is missing, or a line of it is no JSON."
+    expect.true("metrics.jsonl", written is not None, rule=rule)
     if written is not None:
         kept = [[row.get(key) for key in KEYS] if isinstance(row, dict) else None for row in written]
         equal = kept == [[row[key] for key in KEYS] for row in rows]
         expect.true(
             "metrics.jsonl holds the rows",
             equal,
-            seen=[equal, len(written)],
-            why=f"metrics.jsonl has {len(written)} rows and train returned {len(rows)}; they should be the same.",
+            evidence=[equal, len(written)],
+            rule=f"metrics.jsonl has {len(written)} rows and train returned {len(rows)}; they should be the same.",
         )
 
 
@@ -1104,14 +1104,14 @@ def test_train_repeats(student, draw, expect):
     expect.true(
         "same batches",
         equal_batches,
-        seen=equal_batches,
-        why="Two runs with one seed are given different batches: their generator does not follow from config.seed.",
+        evidence=equal_batches,
+        rule="Two runs with one seed are given different batches: their generator does not follow from config.seed.",
     )
     expect.true(
         "same weights",
         same(first, second),
-        seen=[equal_batches, same(first, second)],
-        why="Two runs with one seed end with different weights. Dropout draws from torch's global generator: seeded?",
+        evidence=[equal_batches, same(first, second)],
+        rule="Two runs with one seed end with different weights. Dropout draws from torch's global generator: seeded?",
     )
     still, _, _ = trained(student, draw, "repeat_3", weights, ids, disturb=1, dropout=0.0)
     other, _, other_batches = trained(
@@ -1120,7 +1120,7 @@ def test_train_repeats(student, draw, expect):
     expect.true(
         "another seed",
         not same(stack(batches), stack(other_batches)) and not same(still, other),
-        why="Another seed gives the same batches: config.seed is ignored.",
+        rule="Another seed gives the same batches: config.seed is ignored.",
     )
 
 
@@ -1133,8 +1133,8 @@ def test_train_unseen_by_evaluation(student, draw, expect):
     expect.true(
         "batches",
         equal_batches,
-        seen=equal_batches,
-        why="Measuring more often changes the batches that are trained on: evaluation draws from the run's generator.",
+        evidence=equal_batches,
+        rule="Measuring more often changes the batches that are trained on: evaluation draws from the run's generator.",
     )
     dry, _, _ = trained(
         student, draw, "dry_often", weights, ids, disturb=1, dropout=0.0, eval_interval=1, eval_batches=3
@@ -1145,8 +1145,8 @@ def test_train_unseen_by_evaluation(student, draw, expect):
     expect.true(
         "weights",
         same(often, once),
-        seen=[equal_batches, same(dry, dry_once), same(often, once)],
-        why="Measuring after every update gives other weights than measuring once: evaluation changes the run.",
+        evidence=[equal_batches, same(dry, dry_once), same(often, once)],
+        rule="Measuring after every update gives other weights than measuring once: evaluation changes the run.",
     )
 
 
@@ -1159,9 +1159,9 @@ def test_train_bfloat16(student, draw, expect):
         rows = student.train.loop.train(model, ids[0].ids, ids[1], config_for(student, f"run_{name}", **changes))
         passes = [one for one in passes_of(student, model) if one["training"] and one["grad"]]
         dtypes = sorted({parameter["dtype"] for parameter in student.parameters(model)})
-        expect.equal(f"{name}: dtype of the weights", dtypes, ["float32"], why="The weights themselves stay float32.")
+        expect.equal(f"{name}: dtype of the weights", dtypes, ["float32"], rule="The weights themselves stay float32.")
         if batches_of(expect, name, passes, ids[0]) is None or not isinstance(rows, list) or not rows:
-            expect.true(f"{name}: a row", False, why="train returned no row after its first update.")
+            expect.true(f"{name}: a row", False, rule="train returned no row after its first update.")
             return
         batches = [(passes[0]["x"], ids[0].targets(passes[0]["x"]))]
         losses = {"float32": gradient(weights, batches)[0], "bfloat16": bfloat16_gradient(weights, batches)[0]}
@@ -1170,8 +1170,8 @@ def test_train_bfloat16(student, draw, expect):
         expect.true(
             f"{name}: loss",
             near(value, losses[name], 1e-5),
-            seen="right" if near(value, losses[name], 1e-5) else "the other" if near(value, other, 1e-5) else "neither",
-            why=f'With dtype="{name}" the first loss is {value}; computed in {name} it is {losses[name]:.6f}, otherwise'
+            evidence="right" if near(value, losses[name], 1e-5) else "the other" if near(value, other, 1e-5) else "neither",
+            rule=f'With dtype="{name}" the first loss is {value}; computed in {name} it is {losses[name]:.6f}, otherwise'
             f" {other:.6f}.",
         )
 
@@ -1201,41 +1201,41 @@ def test_train_stops(student, draw, expect):
         config = config_for(student, out_dir, accumulation_steps=1, **changes)
         error = outcome(student, model, ids, config)
         updates = len([one for one in passes_of(student, model) if one["training"] and one["grad"]])
-        why = f"The loss is {case}, and the run goes on."
-        expect.true(f"{case}: stops", error is not None, why=why, seen=None if error else updates)
+        rule = f"The loss is {case}, and the run goes on."
+        expect.true(f"{case}: stops", error is not None, rule=rule, evidence=None if error else updates)
         if error is None:
             continue
         kinds = {"ArithmeticError", "RuntimeError", "ValueError"} & set(error.bases)
         expect.true(
             f"{case}: kind of error",
             bool(kinds),
-            seen=bool(kinds),
-            why=f"The run ended with {error.type}, should be FloatingPointError, or another ArithmeticError,"
+            evidence=bool(kinds),
+            rule=f"The run ended with {error.type}, should be FloatingPointError, or another ArithmeticError,"
             " RuntimeError or ValueError.",
         )
         if "nan_at" in options:
             number = options["nan_at"] + 1
-            why = f"The loss of update {number} is NaN, and the run should end there."
-            expect.equal(f"{case}: updates", updates, number, why=why)
+            rule = f"The loss of update {number} is NaN, and the run should end there."
+            expect.equal(f"{case}: updates", updates, number, rule=rule)
         else:
             expect.true(
                 f"{case}: at once",
                 updates <= 4,
-                seen=updates,
-                why=f"The loss explodes and the run makes {updates} updates.",
+                evidence=updates,
+                rule=f"The loss explodes and the run makes {updates} updates.",
             )
         numbers = {int(digits) for digits in re.findall(r"(?<![\d.])\d+(?![\d.]*\d)", error.message)}
         expect.true(
             f"{case}: step in the message",
             bool(numbers & {updates - 1, updates}),
             record=False,
-            why=f"The message should give the step ({updates - 1}): {error.message[:200]!r}.",
+            rule=f"The message should give the step ({updates - 1}): {error.message[:200]!r}.",
         )
         helps = re.search(r"learning.?rate|\blr\b|max_lr", error.message, re.IGNORECASE) is not None
         expect.true(
             f"{case}: message helps",
             helps,
-            why=f"The message should say what to look at, the learning rate first: {error.message[:200]!r}.",
+            rule=f"The message should say what to look at, the learning rate first: {error.message[:200]!r}.",
         )
         expect_sound_checkpoint(student, expect, case, out_dir)
 
@@ -1250,8 +1250,8 @@ def expect_sound_checkpoint(student, expect, case, out_dir):
         content = student.keep(student.train.checkpoint.load_checkpoint, path)
         student.instrument("optimizers").restore(content, model)
         sound = bool(torch.isfinite(weights_of(student, model)).all())
-    why = f"After {case} the checkpoint holds weights that are no numbers any more: it must not be overwritten by then."
-    expect.true(f"{case}: checkpoint", sound, why=why)
+    rule = f"After {case} the checkpoint holds weights that are no numbers any more: it must not be overwritten by then."
+    expect.true(f"{case}: checkpoint", sound, rule=rule)
 
 
 def test_tokens_per_second(student, draw, expect):
@@ -1264,7 +1264,7 @@ def test_tokens_per_second(student, draw, expect):
         return
     passes = passes_of(student, model)
     learning = [i for i, one in enumerate(passes) if one["training"] and one["grad"]]
-    expect.equal("updates", len(learning), 20, why="20 updates were asked for.")
+    expect.equal("updates", len(learning), 20, rule="20 updates were asked for.")
     if len(learning) != 20:
         return
     for row, (first, last) in zip(rows, ((1, 9), (10, 19)), strict=True):
@@ -1278,8 +1278,8 @@ def test_tokens_per_second(student, draw, expect):
         expect.true(
             f"speed of row {row['step']}",
             fits,
-            seen=kind,
-            why=f"tokens_per_second of row {row['step']} is {value}. Its updates took {seconds:.3f} s for"
+            evidence=kind,
+            rule=f"tokens_per_second of row {row['step']} is {value}. Its updates took {seconds:.3f} s for"
             f" {(last - first + 1) * B * T} tokens, without the run's first update and without measuring: {speed:.0f}.",
         )
 
@@ -1327,25 +1327,25 @@ def test_checkpoint_round_trip(student, draw, expect):
     hands.give_gradients(model, later)
     optimizer.step()
     content = student.value(student.keep(student.train.checkpoint.load_checkpoint, "new/folder/checkpoint.pt"))
-    expect.true("a dict", isinstance(content, dict), why="load_checkpoint returns a dict.")
+    expect.true("a dict", isinstance(content, dict), rule="load_checkpoint returns a dict.")
     if not isinstance(content, dict):
         return
     keys = ("model", "optimizer", "step", "config", "tokenizer_hash", "rng")
     missing = [key for key in keys if key not in content]
-    expect.equal("missing keys", missing, [], why=f"load_checkpoint gives the keys {', '.join(keys)}.")
+    expect.equal("missing keys", missing, [], rule=f"load_checkpoint gives the keys {', '.join(keys)}.")
     if missing:
         return
-    expect.equal("step", content["step"], step, why="The step is not the one that was saved.")
+    expect.equal("step", content["step"], step, rule="The step is not the one that was saved.")
     expect.equal(
-        "tokenizer_hash", content["tokenizer_hash"], name, why="The tokenizer_hash is not the one that was saved."
+        "tokenizer_hash", content["tokenizer_hash"], name, rule="The tokenizer_hash is not the one that was saved."
     )
     kept = {key: setting(student, content["config"], key) for key in RUN}
     differing = sorted(key for key, value in RUN.items() if kept[key] != (list(value) if key == "betas" else value))
-    expect.equal("settings that differ", differing, [], why=f"The saved config is not the one that was given: {kept}.")
+    expect.equal("settings that differ", differing, [], rule=f"The saved config is not the one that was given: {kept}.")
     held = content["rng"]
     equal = isinstance(held, dict) and set(held) == set(rng)
     equal = equal and all(isinstance(held[key], torch.Tensor) and same(held[key], rng[key]) for key in rng)
-    expect.true("random states", equal, why="The random states under rng are not those that were saved.")
+    expect.true("random states", equal, rule="The random states under rng are not those that were saved.")
     expect_same_future(
         student, expect, hands, "new/folder/checkpoint.pt", was, later, weights_of(student, model), fresh
     )
@@ -1361,18 +1361,18 @@ def expect_same_future(student, expect, hands, path, was, gradients, later, seed
     try:
         hands.restore(content, model, optimizer)
     except StudentError as error:
-        why = f'"model" and "optimizer" are no state_dicts of what was saved: load_state_dict raised {error}.'
-        expect.true("state_dicts", False, why=why)
+        rule = f'"model" and "optimizer" are no state_dicts of what was saved: load_state_dict raised {error}.'
+        expect.true("state_dicts", False, rule=rule)
         return
     equal = same(weights_of(student, model), was)
-    expect.true("weights", equal, seen=equal, why="The loaded weights are not those of the moment of saving.")
+    expect.true("weights", equal, evidence=equal, rule="The loaded weights are not those of the moment of saving.")
     hands.give_gradients(model, gradients)
     optimizer.step()
     now = same(weights_of(student, model), later)
-    why = (
+    rule = (
         "The next step of the loaded optimizer is another one: its moments, step count or learning rate were not kept."
     )
-    expect.true("next step", now, seen=[equal, now], why=why)
+    expect.true("next step", now, evidence=[equal, now], rule=rule)
 
 
 def setting(student, config, name):
@@ -1394,7 +1394,7 @@ def test_checkpoint_atomic(student, draw, expect):
     fraction = 0.2 + 0.6 * float(draw.rand(1))
     saved(student, path, old_model, old_optimizer, step=3)
     content = read_file(student, path)
-    expect.true("a file", bool(content), why=f"save_checkpoint should write the file {path}.")
+    expect.true("a file", bool(content), rule=f"save_checkpoint should write the file {path}.")
     if not content:
         return
     for what, room in (("no room", 0), ("room for a part", int(fraction * len(content)))):
@@ -1408,7 +1408,7 @@ def test_checkpoint_atomic(student, draw, expect):
             raised = True
         finally:
             disk.clear()
-        expect.true(f"{what}: raises", raised, why=f"On a full disk ({what}) save_checkpoint says nothing.")
+        expect.true(f"{what}: raises", raised, rule=f"On a full disk ({what}) save_checkpoint says nothing.")
         try:
             found = restored(student, draw, hands, path)
         except StudentError:
@@ -1418,8 +1418,8 @@ def test_checkpoint_atomic(student, draw, expect):
         expect.true(
             f"{what}: the old checkpoint is whole",
             kept,
-            seen=[raised, kept, path in student.files.list()],
-            why=f"After a save that failed ({what}) the checkpoint from before can't be loaded any more: hours of"
+            evidence=[raised, kept, path in student.files.list()],
+            rule=f"After a save that failed ({what}) the checkpoint from before can't be loaded any more: hours of"
             " training are gone.",
         )
     watched = student.instrument("watched_file", path)
@@ -1433,13 +1433,13 @@ def test_checkpoint_atomic(student, draw, expect):
     expect.true(
         "whole at every moment",
         not moments,
-        seen=moments,
-        why=f"While save_checkpoint replaces {path}, the old file is {' and '.join(map(str, moments))}: a power cut at"
+        evidence=moments,
+        rule=f"While save_checkpoint replaces {path}, the old file is {' and '.join(map(str, moments))}: a power cut at"
         " that moment leaves no whole checkpoint of that name. os.replace gives it to the new file at once.",
     )
     fine = found is not None and isinstance(found[0], dict) and found[0].get("step") == 5
     fine = fine and same(weights_of(student, found[1]), weights_of(student, model))
-    expect.true("with room again", fine, why="After a failed save, the next one does not replace the checkpoint.")
+    expect.true("with room again", fine, rule="After a failed save, the next one does not replace the checkpoint.")
 
 
 class RunsCode:
@@ -1455,7 +1455,7 @@ def test_checkpoint_safe(student, draw, expect):
     model, optimizer = with_adam(student, draw, hands)
     saved(student, "mine.pt", model, optimizer)
     expect.true(
-        "own checkpoint", restored(student, draw, hands, "mine.pt") is not None, why="A checkpoint can't be loaded."
+        "own checkpoint", restored(student, draw, hands, "mine.pt") is not None, rule="A checkpoint can't be loaded."
     )
     for what, zipped in (("a file as torch.save writes it", True), ("a bare pickle", False)):
         buffer = io.BytesIO()
@@ -1474,9 +1474,9 @@ def test_checkpoint_safe(student, draw, expect):
             ran = False
         except StudentError:
             ran = True
-        why = f"load_checkpoint runs code from a stranger's file ({what}): torch.load has an argument against that."
-        expect.true(f"{what}: no code runs", not ran, why=why)
-        expect.true(f"{what}: refused", refused, why=f"load_checkpoint accepts {what} that holds a command.")
+        rule = f"load_checkpoint runs code from a stranger's file ({what}): torch.load has an argument against that."
+        expect.true(f"{what}: no code runs", not ran, rule=rule)
+        expect.true(f"{what}: refused", refused, rule=f"load_checkpoint accepts {what} that holds a command.")
 
 
 def telling(rows):
@@ -1514,11 +1514,11 @@ def test_resume(student, draw, expect):
         whole, rows, batches = trained(student, draw, f"whole_{dropout}", weights, ids, disturb=1, dropout=dropout)
         out_dir = f"broken_{dropout}"
         stopped = cut_off(student, ids, out_dir, weights, dropout, updates=4)
-        expect.true(f"{what}: cut off", stopped, why="A run that lost its power went on.")
+        expect.true(f"{what}: cut off", stopped, rule="A run that lost its power went on.")
         path = f"{out_dir}/checkpoint.pt"
         checkpoint = read_file(student, path)
-        why = f"{path} is not there after the first row: a checkpoint goes to out_dir with each row."
-        expect.true(f"{what}: a checkpoint", checkpoint is not None, why=why)
+        rule = f"{path} is not there after the first row: a checkpoint goes to out_dir with each row."
+        expect.true(f"{what}: a checkpoint", checkpoint is not None, rule=rule)
         if checkpoint is None:
             return
         now, rows_now, batches_now = resumed(student, ids, out_dir, others, path, dropout)
@@ -1526,13 +1526,13 @@ def test_resume(student, draw, expect):
         expect_resumed(expect, what, (whole, rows, batches[done:]), (now, rows_now, batches_now))
         written = metrics_of(student, out_dir)
         steps = [row.get("step") if isinstance(row, dict) else None for row in written or []]
-        why = f"After the resumed run metrics.jsonl has rows for the steps {steps}: the whole run has 3, 6, 7."
-        expect.equal(f"{what}: steps in metrics.jsonl", steps, [3, 6, 7], why=why)
+        rule = f"After the resumed run metrics.jsonl has rows for the steps {steps}: the whole run has 3, 6, 7."
+        expect.equal(f"{what}: steps in metrics.jsonl", steps, [3, 6, 7], rule=rule)
         student.files.put("kept.pt", checkpoint)
         resumed(student, ids, out_dir, others, "kept.pt", dropout)
         steps = [row.get("step") if isinstance(row, dict) else None for row in metrics_of(student, out_dir) or []]
-        why = f"Resumed once more from the same checkpoint, metrics.jsonl has the steps {steps}, not 3, 6, 7."
-        expect.equal(f"{what}: steps after a second try", steps, [3, 6, 7], why=why)
+        rule = f"Resumed once more from the same checkpoint, metrics.jsonl has the steps {steps}, not 3, 6, 7."
+        expect.equal(f"{what}: steps after a second try", steps, [3, 6, 7], rule=rule)
 
 
 def expect_resumed(expect, what, whole, now):
@@ -1542,23 +1542,23 @@ def expect_resumed(expect, what, whole, now):
     expect.true(
         f"{what}: micro-batches after the break",
         counts[0] == counts[1],
-        seen=counts,
-        why=f"From step 3 to 7 there are {counts[0]} micro-batches; the resumed run made {counts[1]}.",
+        evidence=counts,
+        rule=f"From step 3 to 7 there are {counts[0]} micro-batches; the resumed run made {counts[1]}.",
     )
     equal_batches = same(stack(batches), stack(batches_now))
     expect.true(
         f"{what}: batches after the break",
         equal_batches,
-        seen=equal_batches,
-        why="The resumed run draws other batches than the run without a break: the state of their generator is lost.",
+        evidence=equal_batches,
+        rule="The resumed run draws other batches than the run without a break: the state of their generator is lost.",
     )
     equal = same(weights, weights_now)
     began_anew = bool((weights - weights_now).norm() > 0.5 * weights.norm())  # other moments make less of a difference
     expect.true(
         f"{what}: weights",
         equal,
-        seen=[equal_batches, equal, began_anew],
-        why=f"The resumed run ({what}) ends with other weights. Kept must be: model, optimizer, step, and the states of"
+        evidence=[equal_batches, equal, began_anew],
+        rule=f"The resumed run ({what}) ends with other weights. Kept must be: model, optimizer, step, and the states of"
         " all random generators.",
     )
     usable = isinstance(rows, list) and isinstance(rows_now, list)
@@ -1566,8 +1566,8 @@ def expect_resumed(expect, what, whole, now):
     expect.true(
         f"{what}: rows",
         equal_rows,
-        seen=[row.get("step") if isinstance(row, dict) else None for row in rows_now] if usable else None,
-        why="The rows of the resumed run are not those of the whole run (times aside).",
+        evidence=[row.get("step") if isinstance(row, dict) else None for row in rows_now] if usable else None,
+        rule="The rows of the resumed run are not those of the whole run (times aside).",
     )
 
 
@@ -1581,7 +1581,7 @@ def test_other_tokenizer(student, draw, expect):
     content = student.value(student.keep(student.train.checkpoint.load_checkpoint, "named/checkpoint.pt"))
     held = content.get("tokenizer_hash") if isinstance(content, dict) else None
     expect.true(
-        "hash in the checkpoint", held == mine, why=f"The checkpoint names tokenizer {held!r}, trained with {mine!r}."
+        "hash in the checkpoint", held == mine, rule=f"The checkpoint names tokenizer {held!r}, trained with {mine!r}."
     )
     other = config_for(student, "named", tokenizer_hash=yours, **changes)
     for name in (mine, yours):
@@ -1594,7 +1594,7 @@ def test_other_tokenizer(student, draw, expect):
             other,
             resume_from="named/checkpoint.pt",
             mentions=name,
-            why="A checkpoint of another tokenizer means other tokens by the same ids. Refuse it, naming both hashes.",
+            rule="A checkpoint of another tokenizer means other tokens by the same ids. Refuse it, naming both hashes.",
         )
     same_one = config_for(student, "named", tokenizer_hash=mine, **changes)
     student.train.loop.train(new_model(student, weights), *ids, same_one, resume_from="named/checkpoint.pt")
@@ -1631,10 +1631,10 @@ def test_train_own_gpt(student, draw, expect):
     expect.true(
         "val_loss at the end",
         learned,
-        seen=learned,
-        why=f"After 60 updates the validation loss is {value}; ln {size} = {math.log(size):.2f} is ignorance, and"
+        evidence=learned,
+        rule=f"After 60 updates the validation loss is {value}; ln {size} = {math.log(size):.2f} is ignorance, and"
         f" {entropy:.2f} is all that can be known. Is your GPT right (make grade M=4)?",
     )
     sober = is_number(value) and value >= entropy - 0.35
-    why = f"The validation loss is {value}, under the entropy of the source, {entropy:.2f}: too good to be true."
-    expect.true("not too good to be true", sober, seen=sober, why=why)
+    rule = f"The validation loss is {value}, under the entropy of the source, {entropy:.2f}: too good to be true."
+    expect.true("not too good to be true", sober, evidence=sober, rule=rule)

@@ -11,9 +11,9 @@ import math
 
 import torch
 
-from autograder.graders.statistics import chi_square_rejects, chi_square_strain
-from autograder.graders.weights import gpt_weights
-from autograder.student import StudentError
+from milestones.hidden.chi_square import chi_square_rejects, chi_square_strain
+from milestones.hidden.weights import gpt_weights
+from autograder.grading.student import StudentError
 
 INF = float("inf")
 ROWS = 4000  # draws for one comparison with a distribution
@@ -101,40 +101,40 @@ def is_tensor(value, shape, dtype=None):
     return isinstance(value, torch.Tensor) and tuple(value.shape) == tuple(shape) and dtype in (None, value.dtype)
 
 
-def probabilities(expect, what, out, logits, *, why):
+def probabilities(expect, what, out, logits, *, rule):
     """softmax of a filter's output in float64, checked for shape and dtype; zeros where it is unusable.
 
     Any constant may have been added to a row: it changes no probability.
     """
-    expect.tensor(what, out, shape=logits.shape, dtype=logits.dtype, finite=False, why=why)
+    expect.tensor(what, out, shape=logits.shape, dtype=logits.dtype, finite=False, rule=rule)
     usable = is_tensor(out, logits.shape) and out.is_floating_point()
     return out.double().softmax(dim=-1) if usable else torch.zeros(logits.shape, dtype=torch.float64)
 
 
-def expect_filtered(expect, what, out, logits, expected, *, why):
+def expect_filtered(expect, what, out, logits, expected, *, rule):
     """`out` keeps exactly the tokens that `expected` (logits with -inf) keeps, with its probabilities."""
-    found = probabilities(expect, what, out, logits, why=why)
-    expect.equal(f"{what}: tokens kept", found > 0, expected > -INF, why=why)
+    found = probabilities(expect, what, out, logits, rule=rule)
+    expect.equal(f"{what}: tokens kept", found > 0, expected > -INF, rule=rule)
     story = "The right tokens are kept, but their probabilities don't share out 1 in the old proportions."
-    expect_probabilities(expect, what, found, expected.double().softmax(dim=-1), why=story)
+    expect_probabilities(expect, what, found, expected.double().softmax(dim=-1), rule=story)
 
 
-def expect_probabilities(expect, what, found, wanted, *, why):
+def expect_probabilities(expect, what, found, wanted, *, rule):
     """Close to float32 accuracy, also for float64 logits: a Python number that meets a tensor may become float32."""
-    expect.close(f"{what}: probabilities", found.float(), wanted.float(), why=why)
+    expect.close(f"{what}: probabilities", found.float(), wanted.float(), rule=rule)
 
 
 def expect_ids(expect, what, ids, prompts, n, vocab_size):
     """`ids` is int64 (B, T + n), begins with the prompts, and holds ids of the vocabulary; None where it doesn't."""
     B, T = prompts.shape
-    why = "generate returns the prompt and exactly max_new_tokens more ids for each row: (B, T + n), int64."
-    expect.tensor(what, ids, shape=(B, T + n), dtype=torch.int64, why=why)
+    rule = "generate returns the prompt and exactly max_new_tokens more ids for each row: (B, T + n), int64."
+    expect.tensor(what, ids, shape=(B, T + n), dtype=torch.int64, rule=rule)
     if not is_tensor(ids, (B, T + n), torch.int64):
         return None
-    why = "The result begins with the prompt, unchanged."
-    expect.equal(f"{what}: its first columns", ids[:, :T], prompts, why=why, record=False)
+    rule = "The result begins with the prompt, unchanged."
+    expect.equal(f"{what}: its first columns", ids[:, :T], prompts, rule=rule, record=False)
     inside = bool(((ids >= 0) & (ids < vocab_size)).all())
-    expect.true(f"{what}: ids of the vocabulary", inside, why=f"There are ids outside 0 to {vocab_size - 1}.")
+    expect.true(f"{what}: ids of the vocabulary", inside, rule=f"There are ids outside 0 to {vocab_size - 1}.")
     return ids if inside and bool((ids[:, :T] == prompts).all()) else None
 
 
@@ -163,18 +163,18 @@ def best_fit(counts, distributions):
     return None if chi_square_rejects(counts, distributions[best]) else best
 
 
-def expect_distribution(expect, what, new, vocab_size, distributions, *, why):
+def expect_distribution(expect, what, new, vocab_size, distributions, *, rule):
     """The rows of new (N, n) follow the first of the named distributions; the others only name what went wrong."""
     if new is None:
-        expect.true(what, False, why="There is nothing to count.")
+        expect.true(what, False, rule="There is nothing to count.")
         return
     counts = cells(new, vocab_size)
     fits = best_fit(counts, distributions)
     right = next(iter(distributions.values()))
     story = f" {fits}." if fits else ""
     strain = chi_square_strain(counts, right)
-    why = f"{why} In {len(new)} draws it does not.{story}"
-    expect.true(what, strain <= 1, why=why, seen=fits, strain=strain)
+    rule = f"{rule} In {len(new)} draws it does not.{story}"
+    expect.true(what, strain <= 1, rule=rule, evidence=fits, strain=strain)
 
 
 # Filters
@@ -200,36 +200,36 @@ def test_temperature(student, draw, expect):
             for dtype in (torch.float64, torch.float32):
                 logits = distinct_logits(draw, *shape).to(dtype)
                 what = f"temperature {temperature}, logits {shape}, {dtype}".replace("torch.", "")
-                why = "The logits are divided by the temperature: below 1 that makes the distribution sharper."
+                rule = "The logits are divided by the temperature: below 1 that makes the distribution sharper."
                 out = apply(logits, temperature)
-                found = probabilities(expect, what, out, logits, why=why)
+                found = probabilities(expect, what, out, logits, rule=rule)
                 wanted = (logits.double() / temperature).softmax(dim=-1)
-                expect_probabilities(expect, what, found, wanted, why=why)
-    why = "At temperature 0 only the largest logit of each row stays; all others become -inf."
+                expect_probabilities(expect, what, found, wanted, rule=rule)
+    rule = "At temperature 0 only the largest logit of each row stays; all others become -inf."
     for shape in SHAPES:
         logits = distinct_logits(draw, *shape)
         for zero in (0.0, 0):
             expect_filtered(
-                expect, f"temperature {zero!r}, {shape}", apply(logits, zero), logits, largest(logits), why=why
+                expect, f"temperature {zero!r}, {shape}", apply(logits, zero), logits, largest(logits), rule=rule
             )
         single = logits.float()
         expect_filtered(
-            expect, f"temperature 0, {shape}, float32", apply(single, 0.0), single, largest(single), why=why
+            expect, f"temperature 0, {shape}, float32", apply(single, 0.0), single, largest(single), rule=rule
         )
     close = torch.tensor([1.0, 2.0, 2.0 + 1e-6, -INF, 0.5], dtype=torch.float64)
-    why += " Here two logits differ by only 0.000001, and still one is larger."
-    expect_filtered(expect, "temperature 0, a close second", apply(close, 0.0), close, largest(close), why=why)
+    rule += " Here two logits differ by only 0.000001, and still one is larger."
+    expect_filtered(expect, "temperature 0, a close second", apply(close, 0.0), close, largest(close), rule=rule)
     tied = torch.tensor([[3.0, 1.0, 3.0, 2.0], [-1.0, -1.0, -5.0, -1.0]], dtype=torch.float64)
-    found = probabilities(expect, "temperature 0, ties", apply(tied, 0.0), tied, why=why)
-    why = "Where several logits are equally large, one or all of them stay, and nothing else."
-    expect_between(expect, "temperature 0, ties", found, tied == tied.max(dim=-1, keepdim=True).values, 1, why=why)
+    found = probabilities(expect, "temperature 0, ties", apply(tied, 0.0), tied, rule=rule)
+    rule = "Where several logits are equally large, one or all of them stay, and nothing else."
+    expect_between(expect, "temperature 0, ties", found, tied == tied.max(dim=-1, keepdim=True).values, 1, rule=rule)
 
 
 def largest(logits):
     return logits.masked_fill(logits < logits.max(dim=-1, keepdim=True).values, -INF)
 
 
-def expect_between(expect, what, found, allowed, at_least, *, why, always=None):
+def expect_between(expect, what, found, allowed, at_least, *, rule, always=None):
     """Probabilities `found` lie on `allowed` tokens only, on at least so many in each row, and on all of `always`."""
     kept = found > 0
     held = bool((~kept | allowed).all()) and bool((kept.sum(dim=-1) >= at_least).all())
@@ -237,69 +237,69 @@ def expect_between(expect, what, found, allowed, at_least, *, why, always=None):
         held = held and bool((kept | ~always).all())
     ones = bool((found.sum(dim=-1) - 1).abs().max() < 1e-9)
     # Which of the equal ones stay is a matter of style: only the verdict is evidence.
-    expect.true(f"{what}: tokens kept", held and ones, why=why, seen=held and ones)
+    expect.true(f"{what}: tokens kept", held and ones, rule=rule, evidence=held and ones)
 
 
 def test_top_k(student, draw, expect):
     """The k largest logits of each row keep their proportions, and every other token has probability 0."""
     top_k = student.sample.filters.top_k
-    why = "Of each row the k largest logits stay, and no other token can be drawn."
+    rule = "Of each row the k largest logits stay, and no other token can be drawn."
     for shape in SHAPES:
         vocab_size = shape[-1]
         for k in dict.fromkeys((1, 2, draw.integer(3, vocab_size - 2), vocab_size - 1)):
             for dtype in (torch.float64, torch.float32):
                 logits = distinct_logits(draw, *shape).to(dtype)
                 what = f"k = {k}, logits {shape}, {dtype}".replace("torch.", "")
-                expect_filtered(expect, what, top_k(logits, k), logits, keep_largest(logits, k), why=why)
+                expect_filtered(expect, what, top_k(logits, k), logits, keep_largest(logits, k), rule=rule)
     low = distinct_logits(draw, 2, 6) - 40
     why_low = "A removed token still has a probability when the logits that stay are low."
-    expect_filtered(expect, "k = 2, low logits", top_k(low, 2), low, keep_largest(low, 2), why=why_low)
+    expect_filtered(expect, "k = 2, low logits", top_k(low, 2), low, keep_largest(low, 2), rule=why_low)
     logits = distinct_logits(draw, 3, 8)
     for k in (None, 8, 11):
         why_all = f"k = {k} keeps all 8 tokens."
-        expect_filtered(expect, f"k = {k}, V = 8", top_k(logits, k), logits, logits, why=why_all)
+        expect_filtered(expect, f"k = {k}, V = 8", top_k(logits, k), logits, logits, rule=why_all)
     holes = logits.masked_fill(logits < logits.mean(dim=-1, keepdim=True), -INF)
     why_holes = "Some tokens are at -inf already, and stay there."
     for k in (1, 7):
         expected = keep_largest(holes, k) if k == 1 else holes
-        expect_filtered(expect, f"k = {k}, tokens at -inf", top_k(holes, k), holes, expected, why=why_holes)
+        expect_filtered(expect, f"k = {k}, tokens at -inf", top_k(holes, k), holes, expected, rule=why_holes)
     tied = torch.tensor([[2.0, 1.0, 1.0, 3.0, 0.0, 1.0], [5.0, 4.0, 5.0, 1.0, 5.0, 5.0]], dtype=torch.float64)
     kth = tied.sort(dim=-1, descending=True).values[:, 2:3]
-    found = probabilities(expect, "k = 3, ties", top_k(tied, 3), tied, why=why)
-    why = "Where several logits equal the 3rd largest, some or all of them stay, at least 3 tokens in all."
-    expect_between(expect, "k = 3, ties", found, tied >= kth, 3, why=why, always=tied > kth)
+    found = probabilities(expect, "k = 3, ties", top_k(tied, 3), tied, rule=rule)
+    rule = "Where several logits equal the 3rd largest, some or all of them stay, at least 3 tokens in all."
+    expect_between(expect, "k = 3, ties", found, tied >= kth, 3, rule=rule, always=tied > kth)
 
 
 def test_top_p(student, draw, expect):
     """The most probable tokens stay, up to and including the one that crosses p."""
     top_p = student.sample.filters.top_p
-    why = "Going down from the most probable token, the one with which the sum reaches p is the last that stays."
+    rule = "Going down from the most probable token, the one with which the sum reaches p is the last that stays."
     base = torch.tensor([0.5, 0.41, 0.09], dtype=torch.float64).log()
     for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
         logits = base[order]
         for p in (0.9, 0.45, 0.95):
             what = f"probabilities {[round(q, 2) for q in logits.exp().tolist()]}, p = {p}"
-            expect_filtered(expect, what, top_p(logits, p), logits, keep_nucleus(logits, p), why=why)
+            expect_filtered(expect, what, top_p(logits, p), logits, keep_nucleus(logits, p), rule=rule)
     for shape in SHAPES:
         for p in (0.15, 0.5, draw.integer(60, 80) / 100, 0.93):
             logits = away_from_boundary(draw, shape, p)
             for dtype in (torch.float64, torch.float32):
                 given = logits.to(dtype)
                 what = f"p = {p}, logits {shape}, {dtype}".replace("torch.", "")
-                expect_filtered(expect, what, top_p(given, p), given, keep_nucleus(given, p), why=why)
+                expect_filtered(expect, what, top_p(given, p), given, keep_nucleus(given, p), rule=rule)
     logits = distinct_logits(draw, 2, 6) / 2
     for p, expected in [(0.0, largest(logits)), (1e-6, largest(logits)), (1.0, logits), (1, logits)]:
         if p == 1 and expect.recording:
             continue  # whether a running sum reaches 1 hangs on its last bit, which differs from machine to machine
         why_end = f"p = {p} keeps {'all tokens' if p else 'the most probable token, and nothing else'}."
-        expect_filtered(expect, f"p = {p!r}", top_p(logits, p), logits, expected, why=why_end)
+        expect_filtered(expect, f"p = {p!r}", top_p(logits, p), logits, expected, rule=why_end)
     low = away_from_boundary(draw, (2, 6), 0.6) - 40
     why_low = "A removed token still has a probability when the logits that stay are low."
-    expect_filtered(expect, "p = 0.6, low logits", top_p(low, 0.6), low, keep_nucleus(low, 0.6), why=why_low)
+    expect_filtered(expect, "p = 0.6, low logits", top_p(low, 0.6), low, keep_nucleus(low, 0.6), rule=why_low)
     holes = keep_largest(away_from_boundary(draw, (3, 8), 0.7, first=keep_half), 4)
     why_holes = "Some tokens are at -inf already: they have no probability, and stay there."
     expect_filtered(
-        expect, "p = 0.7, tokens at -inf", top_p(holes, 0.7), holes, keep_nucleus(holes, 0.7), why=why_holes
+        expect, "p = 0.7, tokens at -inf", top_p(holes, 0.7), holes, keep_nucleus(holes, 0.7), rule=why_holes
     )
 
 
@@ -341,8 +341,8 @@ def test_repetition_penalty(student, draw, expect):
         expect_penalised(expect, what, penalise(logits, ids, 2.0), logits, ids, 2.0)
     ids = draw.randint(0, 5, (1, 3))
     out = penalise(logits, ids, 1.0)
-    found = probabilities(expect, "penalty 1.0", out, logits, why="A penalty of 1 changes nothing.")
-    expect_probabilities(expect, "penalty 1.0", found, logits.softmax(-1), why="A penalty of 1 changes nothing.")
+    found = probabilities(expect, "penalty 1.0", out, logits, rule="A penalty of 1 changes nothing.")
+    expect_probabilities(expect, "penalty 1.0", found, logits.softmax(-1), rule="A penalty of 1 changes nothing.")
     holes = torch.tensor([[2.0, -INF, 1.0, -1.0]], dtype=torch.float64)
     ids = torch.tensor([[1, 0]])
     expect_penalised(expect, "a token at -inf", penalise(holes, ids, 2.0), holes, ids, 2.0)
@@ -350,10 +350,10 @@ def test_repetition_penalty(student, draw, expect):
 
 def expect_penalised(expect, what, out, logits, ids, penalty):
     seen = seen_in(ids, logits.shape[-1])
-    why = "A seen token's positive logit is divided by the penalty and a negative one multiplied, once, in its own row."
-    found = probabilities(expect, what, out, logits, why=why)
+    rule = "A seen token's positive logit is divided by the penalty and a negative one multiplied, once, in its own row."
+    found = probabilities(expect, what, out, logits, rule=rule)
     wanted = penalised(logits.double(), seen, penalty).softmax(dim=-1)
-    expect_probabilities(expect, what, found, wanted, why=why)
+    expect_probabilities(expect, what, found, wanted, rule=rule)
 
 
 def test_filters_untouched(student, draw, expect):
@@ -374,16 +374,16 @@ def test_filters_untouched(student, draw, expect):
             there = [student.put(a) if isinstance(a, torch.Tensor) else a for a in arguments]
             out = function(here, *there)
             label = f"{what}, {str(dtype).removeprefix('torch.')}"
-            expect.tensor(label, out, shape=logits.shape, dtype=dtype, finite=False, why="Same shape, same dtype.")
+            expect.tensor(label, out, shape=logits.shape, dtype=dtype, finite=False, rule="Same shape, same dtype.")
             idle.append(same_tensor(out, logits))
             same = same_tensor(student.value(here), logits)
-            why = f"{what} wrote into the logits that it was given; the caller may need them again."
-            expect.true(f"{label}: input afterwards", same, why=why, seen=same)
+            rule = f"{what} wrote into the logits that it was given; the caller may need them again."
+            expect.true(f"{label}: input afterwards", same, rule=rule, evidence=same)
             if arguments[0] is ids:
                 same = same_tensor(student.value(there[0]), ids)
-                expect.true(f"{label}: ids afterwards", same, why=f"{what} wrote into previous_ids.", seen=same)
+                expect.true(f"{label}: ids afterwards", same, rule=f"{what} wrote into previous_ids.", evidence=same)
     expect.true(
-        "the filters do something", not all(idle), why="Every filter returned its input as it was.", record=False
+        "the filters do something", not all(idle), rule="Every filter returned its input as it was.", record=False
     )
 
 
@@ -407,8 +407,8 @@ def test_generate_shape(student, draw, expect):
             what = f"generate: B = {B}, T = {T}, n = {n}, {dtype}".replace("torch.", "")
             expect_ids(expect, what, generate(model, here, n), prompts, n, V)
             same = same_tensor(student.value(here), prompts)
-            why = "generate changed the prompt tensor that it was given."
-            expect.true(f"{what}: prompt afterwards", same, why=why, seen=same)
+            rule = "generate changed the prompt tensor that it was given."
+            expect.true(f"{what}: prompt afterwards", same, rule=rule, evidence=same)
 
 
 def plain(tables, **options):
@@ -472,19 +472,19 @@ def test_sampling(student, draw, expect):
     tables = random_tables(draw, block_size, V, scale=1.6)
     model = table_model(student, tables)
     prompt = draw.randint(0, V, (3,)).tolist()
-    why = "The ids should follow softmax(logits / temperature) of the last position."
+    rule = "The ids should follow softmax(logits / temperature) of the last position."
     for temperature in (1.0, 0.6, 1.7):
         what = f"temperature {temperature}"
         new = sample(student, expect, what, model, prompt, n, V, draw, temperature=temperature)
         known = distributions(sampling_candidates(tables, temperature), prompt, n)
-        expect_distribution(expect, f"{what}: draws", new, V, known, why=why)
+        expect_distribution(expect, f"{what}: draws", new, V, known, rule=rule)
     expect_independent_rows(student, draw, expect, tables, prompt)
     expect_independent_steps(student, draw, expect, V)
     prompts = draw.randint(0, V, (4, 3))
     ids = student.sample.generate.generate(model, prompts, 3, temperature=0)
     ids = expect_ids(expect, "temperature 0", ids, prompts, 3, V)
-    why = "At temperature 0 each id is the most probable one."
-    expect.equal("temperature 0: ids", ids, trajectories(tables, prompts, 3), why=why)
+    rule = "At temperature 0 each id is the most probable one."
+    expect.equal("temperature 0: ids", ids, trajectories(tables, prompts, 3), rule=rule)
 
 
 def expect_independent_rows(student, draw, expect, tables, prompt):
@@ -493,8 +493,8 @@ def expect_independent_rows(student, draw, expect, tables, prompt):
     alone = plain(tables)(prompt)
     pairs = None if new is None else new.reshape(-1, 2)
     known = {"": torch.outer(alone, alone).flatten(), "Neighbours are always equal": torch.diag(alone).flatten()}
-    why = "Each row of a batch is drawn for itself: what one row gets says nothing about its neighbour."
-    expect_distribution(expect, "neighbouring rows: draws", pairs, V, known, why=why)
+    rule = "Each row of a batch is drawn for itself: what one row gets says nothing about its neighbour."
+    expect_distribution(expect, "neighbouring rows: draws", pairs, V, known, rule=rule)
 
 
 def expect_independent_steps(student, draw, expect, V):
@@ -505,8 +505,8 @@ def expect_independent_steps(student, draw, expect, V):
     new = sample(student, expect, "successive steps", table_model(student, tables), [2, 0], 2, V, draw)
     alone = logits.softmax(-1)
     known = {"": torch.outer(alone, alone).flatten(), "Both steps draw the same id": torch.diag(alone).flatten()}
-    why = "Each step draws anew: here the logits are always the same, so one id says nothing about the next."
-    expect_distribution(expect, "successive steps: draws", new, V, known, why=why)
+    rule = "Each step draws anew: here the logits are always the same, so one id says nothing about the next."
+    expect_distribution(expect, "successive steps: draws", new, V, known, rule=rule)
 
 
 def with_penalty(tables, penalty, ids_of):
@@ -555,8 +555,8 @@ def test_filtered_sampling(student, draw, expect):
             "The draws fit k + 1": plain(tables, top_k=k + 1),
             "The draws fit k - 1": plain(tables, top_k=k - 1),
         }
-        why = "The ids should follow the softmax over the k largest logits."
-        expect_distribution(expect, f"top_k = {k}: draws", new, V, distributions(known, prompt, n), why=why)
+        rule = "The ids should follow the softmax over the k largest logits."
+        expect_distribution(expect, f"top_k = {k}: draws", new, V, distributions(known, prompt, n), rule=rule)
     for p in (0.5, 0.8):
         new = sample(student, expect, f"top_p = {p}", model, prompt, n, V, draw, top_p=p)
         known = {
@@ -564,15 +564,15 @@ def test_filtered_sampling(student, draw, expect):
             "The draws fit all tokens: top_p is not applied": plain(tables),
             "They fit 1 - p": plain(tables, top_p=1 - p),
         }
-        why = "The ids should follow the softmax over the nucleus."
-        expect_distribution(expect, f"top_p = {p}: draws", new, V, distributions(known, prompt, n), why=why)
+        rule = "The ids should follow the softmax over the nucleus."
+        expect_distribution(expect, f"top_p = {p}: draws", new, V, distributions(known, prompt, n), rule=rule)
     prompts = draw.randint(0, V, (2, 3))
     for option in ({"top_p": 0.0}, {"temperature": 0.0}):
         ids = student.sample.generate.generate(model, prompts, 4, **option)
         [(name, value)] = option.items()
         ids = expect_ids(expect, f"{name} = {value}", ids, prompts, 4, V)
-        why = f"{name}={value} leaves the most probable token only; None, not 0, is what leaves a filter out."
-        expect.equal(f"{name} = {value}: ids", ids, trajectories(tables, prompts, 4), why=why)
+        rule = f"{name}={value} leaves the most probable token only; None, not 0, is what leaves a filter out."
+        expect.equal(f"{name} = {value}: ids", ids, trajectories(tables, prompts, 4), rule=rule)
     first, second, third, fourth = draw.permutation(V)[:4].tolist()
     expect_penalty(student, draw, expect, "repetition_penalty", 7, [first, second, third, fourth, third])
 
@@ -612,8 +612,8 @@ def expect_penalty(student, draw, expect, what, block_size, prompt):
     # With some tables a forgotten token would hardly be drawn anyway: take those that tell most.
     tables = max((random_tables(draw, block_size, V, scale=1.5) for _ in range(10)), key=tells)
     new = sample(student, expect, what, table_model(student, tables), prompt, n, V, draw, repetition_penalty=penalty)
-    why = "The penalty should fall on every token of the row so far, the prompt included, once each."
-    expect_distribution(expect, f"{what}: draws", new, V, known(tables), why=why)
+    rule = "The penalty should fall on every token of the row so far, the prompt included, once each."
+    expect_distribution(expect, f"{what}: draws", new, V, known(tables), rule=rule)
 
 
 # generate: the loop around it
@@ -624,17 +624,17 @@ def test_context(student, draw, expect):
     V, block_size, n = 11, 5, 12
     tables = random_tables(draw, block_size, V)
     generate = student.sample.generate.generate
-    why = "The context is the last block_size ids of the row, the newest included; the result keeps every id."
+    rule = "The context is the last block_size ids of the row, the newest included; the result keeps every id."
     for T in (3, 5, 9):
         prompts = draw.randint(0, V, (2, T))
         ids = generate(table_model(student, tables, sharp=SHARP), prompts, n)
         what = f"block_size = {block_size}, T = {T}, n = {n}"
         ids = expect_ids(expect, what, ids, prompts, n, V)
-        expect.equal(f"{what}: ids", ids, trajectories(tables, prompts, n), why=why)
+        expect.equal(f"{what}: ids", ids, trajectories(tables, prompts, n), rule=rule)
     prompts = draw.randint(0, V, (2, 3))
     ids = expect_ids(expect, "block_size = 1", generate(one_token_model(student, draw, V), prompts, 4), prompts, 4, V)
     follows = None if ids is None else bool((ids[:, 3:] == (ids[:, 2:-1] + 1) % V).all())
-    expect.true("block_size = 1: ids", follows is True, seen=follows, why=f"{why} Here that is one id.")
+    expect.true("block_size = 1: ids", follows is True, evidence=follows, rule=f"{rule} Here that is one id.")
 
 
 def one_token_model(student, draw, V):
@@ -663,9 +663,9 @@ def test_order(student, draw, expect):
             given["repetition_penalty"] = given.pop("penalty")
         what = ", ".join(f"{name} {value}" for name, value in given.items())
         new = sample(student, expect, what, table_model(student, tables), prompt, 1, V, draw, **given)
-        why = "The filters should act in this order: penalty, temperature, top-k, top-p."
+        rule = "The filters should act in this order: penalty, temperature, top-k, top-p."
         known = filter_candidates(logits, seen, options)
-        expect_distribution(expect, f"{what}: draws", new, V, known, why=why)
+        expect_distribution(expect, f"{what}: draws", new, V, known, rule=rule)
     first, second, third, fourth = draw.permutation(6)[:4].tolist()
     prompt = [first, first, second, third, fourth, third]  # the first ones are no longer in the context
     expect_penalty(student, draw, expect, "repetition_penalty past block_size", 3, prompt)
@@ -706,7 +706,7 @@ def test_stop_tokens(student, draw, expect):
     successor[torch.tensor(cycle)] = torch.tensor(cycle).roll(-1)
     model = table_model(student, chain_tables(12, successor), sharp=SHARP)
     generate = student.sample.generate.generate
-    why = "A row that has drawn a stop token repeats that token to the end, and no other row is touched by it."
+    rule = "A row that has drawn a stop token repeats that token to the end, and no other row is touched by it."
     zero = cycle.index(0)
     for what, starts, stops, n in [
         ("one stop token, every row meets it", [8, 5, 2, 6], [0], 9),
@@ -722,7 +722,7 @@ def test_stop_tokens(student, draw, expect):
         stop_tokens = [cycle[stop % V] for stop in stops]
         ids = generate(model, prompts, n, stop_tokens=stop_tokens)
         ids = expect_ids(expect, what, ids, prompts, n, V)
-        expect.equal(f"{what}: ids", ids, stopped(successor, prompts, stop_tokens, n), why=why)
+        expect.equal(f"{what}: ids", ids, stopped(successor, prompts, stop_tokens, n), rule=rule)
 
 
 def stopped(successor, prompts, stop_tokens, n):
@@ -756,30 +756,30 @@ def test_generator(student, draw, expect):
     used = student.generator(seed)
     ids("a generator's first use", generator=used)
     second = ids("its second use", generator=used)
-    why = "A generator that has been used goes on: its second ids are new ones."
-    expect_same(expect, "used again", first, second, False, why)
+    rule = "A generator that has been used goes on: its second ids are new ones."
+    expect_same(expect, "used again", first, second, False, rule)
     world.seed(seed)
     untouched = world.numbers()
     world.seed(seed)
     ids("with the global generator watched", generator=student.generator(seed))
     after = world.numbers()
     same = is_tensor(after, untouched.shape) and bool((after == untouched).all())
-    why = "A generator was given, and still the global one was used or seeded: a sample in the middle of a training run"
-    expect.true("the global generator afterwards", same, why=f"{why} changes the run.", seen=same)
+    rule = "A generator was given, and still the global one was used or seeded: a sample in the middle of a training run"
+    expect.true("the global generator afterwards", same, rule=f"{rule} changes the run.", evidence=same)
     world.seed(seed)
     first = ids("no generator")
     second = ids("no generator, again")
-    why = "Without a generator every call gives new ids; something seeds torch anew, always with the same number."
-    expect_same(expect, "two calls without a generator", first, second, False, why)
+    rule = "Without a generator every call gives new ids; something seeds torch anew, always with the same number."
+    expect_same(expect, "two calls without a generator", first, second, False, rule)
     world.seed(seed)
     again = ids("no generator, the same global seed")
-    why = "Without a generator torch's global one serves: torch.manual_seed(...) makes the ids repeat."
-    expect_same(expect, "same global seed", first, again, True, why)
+    rule = "Without a generator torch's global one serves: torch.manual_seed(...) makes the ids repeat."
+    expect_same(expect, "same global seed", first, again, True, rule)
 
 
-def expect_same(expect, what, one, other, wanted, why):
+def expect_same(expect, what, one, other, wanted, rule):
     same = one is not None and other is not None and bool((one == other).all())
-    expect.true(what, same is wanted, why=why, seen=same)
+    expect.true(what, same is wanted, rule=rule, evidence=same)
 
 
 def moody_tables(draw, block_size, vocab_size):
@@ -799,18 +799,18 @@ def expect_mood(expect, what, found, expected):
     """`found` equals expected[0]; expected[1:] say in which mood the model was instead."""
     mood = next((number for number, ids in enumerate(expected) if found is not None and found == ids), None)
     story = "" if mood is None else MOODS[mood]
-    why = f"While ids are drawn the model is in eval mode, and gradients are off. {story}"
-    expect.true(f"{what}: ids", mood == 0, why=why.strip(), seen=mood)
+    rule = f"While ids are drawn the model is in eval mode, and gradients are off. {story}"
+    expect.true(f"{what}: ids", mood == 0, rule=rule.strip(), evidence=mood)
 
 
 def expect_modes_kept(student, expect, what, model, training):
     """The model's modes are as before, and gradients are on again."""
     modes = student.modes(model)
     name = "training" if training else "eval"
-    why = f"The model was in {name} mode before, so it should be in {name} mode afterwards, all its parts included."
+    rule = f"The model was in {name} mode before, so it should be in {name} mode afterwards, all its parts included."
     if training:
-        why += " A training loop that prints a sample goes on without dropout otherwise."
-    expect.true(f"{what}: modes afterwards", all(m is training for m in modes), why=why, seen=modes)
+        rule += " A training loop that prints a sample goes on without dropout otherwise."
+    expect.true(f"{what}: modes afterwards", all(m is training for m in modes), rule=rule, evidence=modes)
 
 
 def expect_gradients_on(student, expect, what, model, tables, context, training):
@@ -822,8 +822,8 @@ def expect_gradients_on(student, expect, what, model, tables, context, training)
     if is_tensor(logits, (1, len(context), tables.shape[-1])):
         mood = next((m for m, wanted in enumerate(expected) if torch.allclose(logits[0, -1], wanted)), None)
     on = mood is not None and mood >= 2
-    why = "Gradients are off for the rest of the program: turn them off for a block (torch.no_grad), not for good."
-    expect.true(f"{what}: gradients on again", on, why=why, seen=mood)
+    rule = "Gradients are off for the rest of the program: turn them off for a block (torch.no_grad), not for good."
+    expect.true(f"{what}: gradients on again", on, rule=rule, evidence=mood)
 
 
 def test_modes(student, draw, expect):
@@ -859,13 +859,13 @@ def whole(value):
 def streamed(student, expect, what, model, prompt, n, *, limit, **options):
     """The first ids of a stream, at most `limit`, as a list."""
     stream = student.keep(student.sample.generate.stream, model, prompt, n, **options)
-    why = "stream returns an iterator: write it with yield."
+    rule = "stream returns an iterator: write it with yield."
     try:
         iterator = student.keep(stream.__iter__)
     except StudentError as error:
         if error.type != "AttributeError":
             raise
-        expect.true(f"{what}: yields", False, why=why, seen="nothing")
+        expect.true(f"{what}: yields", False, rule=rule, evidence="nothing")
         return []
     found = []
     for _ in range(limit):
@@ -878,10 +878,10 @@ def streamed(student, expect, what, model, prompt, n, *, limit, **options):
     return found
 
 
-def expect_stream(expect, what, found, expected, *, why):
+def expect_stream(expect, what, found, expected, *, rule):
     """The ids equal the expected list; whether they are Python ints or tensors of one number is a style."""
     ids = [whole(value) for value in found]
-    expect.equal(f"{what}: ids", ids, expected, why=why)
+    expect.equal(f"{what}: ids", ids, expected, rule=rule)
 
 
 def test_stream(student, draw, expect):
@@ -890,16 +890,16 @@ def test_stream(student, draw, expect):
     tables = random_tables(draw, block_size, V)
     prompt = draw.randint(0, V, (1, 4))
     expected = trajectory(tables, prompt[0].tolist(), n)[4:]
-    why = "stream yields the new ids only, all of them, in order, with the context and the filters of generate."
+    rule = "stream yields the new ids only, all of them, in order, with the context and the filters of generate."
     model = table_model(student, tables, sharp=SHARP)
     found = streamed(student, expect, "a stream", model, prompt, n, limit=n + 3)
-    expect_stream(expect, "a stream", found, expected, why=why)
+    expect_stream(expect, "a stream", found, expected, rule=rule)
     model = table_model(student, tables, sharp=SHARP)
     found = streamed(student, expect, "two ids of a stream", model, prompt, n, limit=2)
     calls = student.value(model.calls)
     lazy = calls == 2
     why_lazy = f"After two ids the model has been called {calls} times: yield an id before you compute the next one."
-    expect.true("lazy", lazy and [whole(value) for value in found] == expected[:2], why=why_lazy, seen=lazy or calls)
+    expect.true("lazy", lazy and [whole(value) for value in found] == expected[:2], rule=why_lazy, evidence=lazy or calls)
     prompt = draw.randint(0, V, (1, 3))
     seed = draw.seed()
     for what, options in [
@@ -915,12 +915,12 @@ def test_stream(student, draw, expect):
         found = [whole(value) for value in streamed(student, expect, what, model, prompt, n, limit=n + 3, **seeded)]
         same = ids is not None and found == ids[0, 3:].tolist()
         why_same = "With the same options and equally seeded generators stream and generate give the same ids."
-        expect.true(f"{what}: stream equals generate", same, why=why_same, seen=same)
+        expect.true(f"{what}: stream equals generate", same, rule=why_same, evidence=same)
     cycle = torch.arange(V).roll(-1)
     model = table_model(student, chain_tables(8, cycle), sharp=SHARP)
     found = streamed(student, expect, "a stop token", model, torch.tensor([[1, 2]]), 9, limit=12, stop_tokens=[5, 0])
-    why = "A stop token is yielded and ends the stream."
-    expect_stream(expect, "a stop token", found, [3, 4, 5], why=why)
+    rule = "A stop token is yielded and ends the stream."
+    expect_stream(expect, "a stop token", found, [3, 4, 5], rule=rule)
     expect_stream_modes(student, draw, expect)
 
 
@@ -970,8 +970,8 @@ def read_beams(expect, what, result, length):
         good = isinstance(ids, list) and all(isinstance(token, int) for token in ids) and isinstance(total, float)
         pairs.append((ids, total) if good and len(ids) == length else None)
     fine = None not in pairs
-    why = f"beam_search returns a list of (ids, log_probability): int64 ({length},) with the prompt, and a float."
-    expect.true(f"{what}: a list of pairs", fine, why=why, seen=fine)
+    rule = f"beam_search returns a list of (ids, log_probability): int64 ({length},) with the prompt, and a float."
+    expect.true(f"{what}: a list of pairs", fine, rule=rule, evidence=fine)
     return pairs if fine else None
 
 
@@ -980,27 +980,27 @@ def expect_beams(expect, what, result, tables, prompt, n, width):
     expected = beams(tables, prompt, n, width)
     pairs = read_beams(expect, what, result, len(prompt) + n)
     pairs = [] if pairs is None else pairs
-    why = f"There are {len(expected)} sequences to return: beam_width of them, or all that there are."
-    expect.equal(f"{what}: how many", len(pairs), len(expected), why=why)
+    rule = f"There are {len(expected)} sequences to return: beam_width of them, or all that there are."
+    expect.equal(f"{what}: how many", len(pairs), len(expected), rule=rule)
     starts = all(ids[: len(prompt)] == list(prompt) for ids, _ in pairs)
-    expect.true(f"{what}: the prompt first", starts, why="Each ids begins with the prompt.", seen=starts)
+    expect.true(f"{what}: the prompt first", starts, rule="Each ids begins with the prompt.", evidence=starts)
     totals = [total for _, total in pairs]
-    why = "The best sequence comes first."
+    rule = "The best sequence comes first."
     ordered = all(a >= b - 1e-5 for a, b in itertools.pairwise(totals))
-    expect.true(f"{what}: best first", ordered, why=why, seen=ordered)
+    expect.true(f"{what}: best first", ordered, rule=rule, evidence=ordered)
     V = tables.shape[-1]
     own = [sequence_score(tables, ids, len(prompt)) if all(0 <= i < V for i in ids) else -INF for ids, _ in pairs]
-    why = "The number beside each sequence is the sum of the log-probabilities of its new ids."
-    expect_numbers(expect, f"{what}: log-probabilities of the ids", totals, own, why)
+    rule = "The number beside each sequence is the sum of the log-probabilities of its new ids."
+    expect_numbers(expect, f"{what}: log-probabilities of the ids", totals, own, rule)
     distinct = len({tuple(ids) for ids, _ in pairs}) == len(pairs)
-    expect.true(f"{what}: no sequence twice", distinct, why="A sequence is returned twice.", seen=distinct)
-    why = f"With beam_width = {width} the search should find better sequences than these."
-    expect_numbers(expect, f"{what}: the best log-probabilities", totals, [total for _, total in expected], why)
+    expect.true(f"{what}: no sequence twice", distinct, rule="A sequence is returned twice.", evidence=distinct)
+    rule = f"With beam_width = {width} the search should find better sequences than these."
+    expect_numbers(expect, f"{what}: the best log-probabilities", totals, [total for _, total in expected], rule)
 
 
-def expect_numbers(expect, what, found, expected, why):
+def expect_numbers(expect, what, found, expected, rule):
     """Close to float32 accuracy: summing in float32 is fine."""
-    expect.close(what, torch.tensor(found).float(), torch.tensor(expected).float(), why=why)
+    expect.close(what, torch.tensor(found).float(), torch.tensor(expected).float(), rule=rule)
 
 
 def test_beam_search(student, draw, expect):
@@ -1038,7 +1038,7 @@ def test_beam_context(student, draw, expect):
         result = search(table_model(student, tables), here, n, width)
         expect_beams(expect, what, result, tables, prompts[0].tolist(), n, width)
         same = same_tensor(student.value(here), prompts)
-        expect.true(f"{what}: prompt afterwards", same, why="beam_search changed the prompt tensor.", seen=same)
+        expect.true(f"{what}: prompt afterwards", same, rule="beam_search changed the prompt tensor.", evidence=same)
     tables = moody_tables(draw, block_size, V)
     for training in (True, False):
         prompt = draw.randint(0, V, (2,)).tolist()
@@ -1078,8 +1078,8 @@ def in_chunks(expect, model, what, idx, chunks, cache):
     for length in chunks:
         logits = logits_of(model(idx[:, start : start + length].contiguous(), cache=cache))
         shape = (idx.shape[0], length, GPT_SIZES["vocab_size"])
-        why = "With a cache, forward returns logits for the new ids only: (B, T, V)."
-        expect.tensor(f"{what}: logits from position {start}", logits, shape=shape, dtype=torch.float64, why=why)
+        rule = "With a cache, forward returns logits for the new ids only: (B, T, V)."
+        expect.tensor(f"{what}: logits from position {start}", logits, shape=shape, dtype=torch.float64, rule=rule)
         parts.append(logits if is_tensor(logits, shape, torch.float64) else torch.full(shape, math.nan).double())
         start += length
     return torch.cat(parts, dim=1)
@@ -1108,8 +1108,8 @@ def test_cache_logits(student, draw, expect):
             cached = in_chunks(expect, model, label, idx, chunks, student.keep(model.new_cache, B))
             wanted = full if is_tensor(full, cached.shape, torch.float64) else torch.zeros_like(cached)
             starts = torch.tensor([0, *chunks[:-1]]).cumsum(0).tolist()
-            why = f"The chunks begin at positions {starts}. {first_difference(cached, wanted)}"
-            expect.close(f"{label}: logits", cached, wanted, why=why)
+            rule = f"The chunks begin at positions {starts}. {first_difference(cached, wanted)}"
+            expect.close(f"{label}: logits", cached, wanted, rule=rule)
     expect_influence(student, draw, expect, model)
     expect_fresh_cache(student, draw, expect, model)
     deep = loaded_gpt(student, draw, n_layer=4, n_head=5)
@@ -1117,7 +1117,7 @@ def test_cache_logits(student, draw, expect):
     cached = in_chunks(expect, deep, "4 layers, 5 heads", idx, (4, 1, 6), student.keep(deep.new_cache, 3))
     full = logits_of(deep(idx))
     wanted = full if is_tensor(full, cached.shape, torch.float64) else torch.zeros_like(cached)
-    expect.close("4 layers, 5 heads: logits", cached, wanted, why=f"{first_difference(cached, wanted)}")
+    expect.close("4 layers, 5 heads: logits", cached, wanted, rule=f"{first_difference(cached, wanted)}")
 
 
 def first_difference(cached, full):
@@ -1139,8 +1139,8 @@ def expect_influence(student, draw, expect, model):
         cache = student.keep(model.new_cache, 1)
         after = in_chunks(expect, model, f"influence of {t}", changed, (3, 3, 1), cache)[:, -1]
         moved.append(bool((after - before).abs().max() > 1e-9))
-    why = "With the cache, the last logits don't depend on every earlier token."
-    expect.true("each token moves the last logits", all(moved), why=why, seen=moved)
+    rule = "With the cache, the last logits don't depend on every earlier token."
+    expect.true("each token moves the last logits", all(moved), rule=rule, evidence=moved)
 
 
 def expect_fresh_cache(student, draw, expect, model):
@@ -1151,8 +1151,8 @@ def expect_fresh_cache(student, draw, expect, model):
     cached = in_chunks(expect, model, "second prompt", second, (3, 2), student.keep(model.new_cache, 2))
     full = logits_of(model(second))
     wanted = full if is_tensor(full, cached.shape, torch.float64) else torch.zeros_like(cached)
-    why = "new_cache gives an empty cache: a second prompt must not meet the keys and values of the first."
-    expect.close("second prompt: logits", cached, wanted, why=why)
+    rule = "new_cache gives an empty cache: a second prompt must not meet the keys and values of the first."
+    expect.close("second prompt: logits", cached, wanted, rule=rule)
 
 
 def test_cache_generate(student, draw, expect):
@@ -1161,19 +1161,19 @@ def test_cache_generate(student, draw, expect):
     V, block_size, n = 11, 8, 14
     tables = random_tables(draw, block_size, V)
     model = table_model(student, tables, sharp=SHARP, caching=True)
-    why = "With the cache the model must see what it would see without: every token once, in order, at its position."
+    rule = "With the cache the model must see what it would see without: every token once, in order, at its position."
     for T, length in [(3, 4), (5, n), (1, n), (8, 5), (12, 4)]:
         prompts = draw.randint(0, V, (2, T))
         what = f"block_size = {block_size}, T = {T}, n = {length}"
         ids = expect_ids(expect, what, generate(model, prompts, length), prompts, length, V)
-        expect.equal(f"{what}: ids", ids, trajectories(tables, prompts, length), why=why)
+        expect.equal(f"{what}: ids", ids, trajectories(tables, prompts, length), rule=rule)
     prompts = draw.randint(0, V, (2, 4))
     model = table_model(student, tables, sharp=SHARP, caching=True)
     ids = expect_ids(expect, "use_cache=False", generate(model, prompts, n, use_cache=False), prompts, n, V)
-    why = "Without the cache the ids are the same."
-    expect.equal("use_cache=False: ids", ids, trajectories(tables, prompts, n), why=why)
+    rule = "Without the cache the ids are the same."
+    expect.equal("use_cache=False: ids", ids, trajectories(tables, prompts, n), rule=rule)
     made = student.value(model.caches)
-    expect.equal("use_cache=False: caches made", made, 0, why="With use_cache=False, new_cache is never called.")
+    expect.equal("use_cache=False: caches made", made, 0, rule="With use_cache=False, new_cache is never called.")
     expect_cached_options(student, draw, expect)
     expect_cached_gpt(student, draw, expect)
 
@@ -1193,8 +1193,8 @@ def expect_cached_options(student, draw, expect):
         what = "all options, " + ("a model with new_cache" if caching else "a model without")
         ids = student.sample.generate.generate(model, prompts, n, **options)
         found.append(expect_ids(expect, what, ids, prompts, n, V))
-    why = "With the cache, too, all options count: equal generators should give the ids that they give without."
-    expect_same(expect, "all options: same ids", *found, True, why)
+    rule = "With the cache, too, all options count: equal generators should give the ids that they give without."
+    expect_same(expect, "all options: same ids", *found, True, rule)
     moods = moody_tables(draw, 12, V)
     model = table_model(student, moods, sharp=SHARP, caching=True)
     ids = student.sample.generate.generate(model, prompts, 7)
@@ -1216,8 +1216,8 @@ def expect_cached_gpt(student, draw, expect):
             options = {"temperature": 0.8, "generator": student.generator(seed), "use_cache": use_cache}
             ids = student.sample.generate.generate(model, prompts, n, **options)
             found.append(expect_ids(expect, what, ids, prompts, n, V))
-        why = "With equal generators, your own GPT gives the same ids with the cache and without."
-        expect_same(expect, f"your GPT, T = {T}, n = {n}: same ids", *found, True, why)
+        rule = "With equal generators, your own GPT gives the same ids with the cache and without."
+        expect_same(expect, f"your GPT, T = {T}, n = {n}: same ids", *found, True, rule)
 
 
 def test_cache_speed(student, draw, expect):
@@ -1228,13 +1228,13 @@ def test_cache_speed(student, draw, expect):
     expected = trajectory(tables, prompts[0].tolist(), n)
     model = table_model(student, tables, sharp=SHARP, caching=True)
     ids = expect_ids(expect, "with a cache", student.sample.generate.generate(model, prompts, n), prompts, n, V)
-    why = "With the cache the ids are those of the model."
-    expect.equal("with a cache: ids", None if ids is None else ids[0].tolist(), expected, why=why)
+    rule = "With the cache the ids are those of the model."
+    expect.equal("with a cache: ids", None if ids is None else ids[0].tolist(), expected, rule=rule)
     made = student.value(model.caches)
     expect.note("caches made", min(made, 2) if isinstance(made, int) else made)
     every = sum(range(T, T + n))
     why_once = f"Without a cache it would be {every} positions; with one, each of the {T + n} is computed once."
-    expect.below("positions computed", student.value(model.columns), 2 * (T + n), why=why_once)
+    expect.below("positions computed", student.value(model.columns), 2 * (T + n), rule=why_once)
     model = table_model(student, tables, sharp=SHARP, caching=True)
     found = streamed(student, expect, "a stream from a model with new_cache", model, prompts, n, limit=n + 3)
-    expect_stream(expect, "a stream from a model with new_cache", found, expected[T:], why=why)
+    expect_stream(expect, "a stream from a model with new_cache", found, expected[T:], rule=rule)

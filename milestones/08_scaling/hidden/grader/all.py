@@ -11,10 +11,10 @@ import time
 
 import torch
 
-from autograder.graders import design_notes
-from autograder.graders.loading import count
-from autograder.graders.weights import gpt_loss
-from autograder.student import Ref, StudentError
+from . import design_notes
+from milestones.hidden.loading import count
+from milestones.hidden.weights import gpt_loss
+from autograder.grading.student import Ref, StudentError
 
 # 97.5 % quantiles of Student's t.
 T_QUANTILE = {4: 2.776445, 118: 1.980272}
@@ -73,7 +73,7 @@ def own_layout(student, expect):
         "GPT has the parameters of a GPT",
         fits,
         record=False,
-        why="Your GPT itself does not have the number of parameters that rung 4 asks for: make grade M=4 says more.",
+        rule="Your GPT itself does not have the number of parameters that rung 4 asks for: make grade M=4 says more.",
     )
     return (in_block // C, rest // C) if fits else None
 
@@ -126,8 +126,8 @@ def test_count_parameters(student, draw, expect):
         expect.true(
             f"configuration {index + 1}",
             right,
-            seen=seen - expected if isinstance(seen, int) else type(seen).__name__,
-            why=f"count_parameters is {design_notes.shown(seen)} ({type(seen).__name__}) for {described(sizes)}; such a"
+            evidence=seen - expected if isinstance(seen, int) else type(seen).__name__,
+            rule=f"count_parameters is {design_notes.shown(seen)} ({type(seen).__name__}) for {described(sizes)}; such a"
             f" GPT of yours has {expected:,}, and a count is an int.",
         )
 
@@ -144,8 +144,8 @@ def test_flops_per_token(student, draw, expect):
         expect.true(
             f"configuration {index + 1}",
             right,
-            seen=seen - expected if isinstance(seen, int) else number(seen) or type(seen).__name__,
-            why=f"flops_per_token is {design_notes.shown(seen)} for {described(sizes)};"
+            evidence=seen - expected if isinstance(seen, int) else number(seen) or type(seen).__name__,
+            rule=f"flops_per_token is {design_notes.shown(seen)} for {described(sizes)};"
             f" 6 N + 12 n_layer n_embd block_size is {expected:,}.",
         )
 
@@ -169,18 +169,18 @@ def measured(student, device, tokens, warmup, steps):
     )
 
 
-def expect_speed(student, expect, what, device, seen, expected, calls, why):
+def expect_speed(student, expect, what, device, seen, expected, calls, rule):
     expect.true(
         what,
         is_close(seen, expected, 1e-9),
-        seen=number(seen),
-        why=f"{why} It says {design_notes.shown(seen)} tokens/s where {expected:.6g} went by on the clock.",
+        evidence=number(seen),
+        rule=f"{rule} It says {design_notes.shown(seen)} tokens/s where {expected:.6g} went by on the clock.",
     )
     expect.equal(
         f"{what}: calls of step",
         student.value(device.steps),
         calls,
-        why="step is called `warmup` times and then `steps` times, no more and no less.",
+        rule="step is called `warmup` times and then `steps` times, no more and no less.",
     )
 
 
@@ -192,8 +192,8 @@ def test_throughput_tokens(student, draw, expect):
         launches = ticks(draw, steps, 50, 900)
         device = student.instrument("lazy_device", float(draw.integer(10, 1000)), 0.0, launches, [0.0] * steps)
         seen = measured(student, device, tokens, 0, steps)
-        why = f"{steps} steps of {tokens} tokens took {sum(launches):.3f} s."
-        expect_speed(student, expect, f"run {run + 1}", device, seen, steps * tokens / sum(launches), steps, why)
+        rule = f"{steps} steps of {tokens} tokens took {sum(launches):.3f} s."
+        expect_speed(student, expect, f"run {run + 1}", device, seen, steps * tokens / sum(launches), steps, rule)
 
 
 def test_throughput_warmup(student, draw, expect):
@@ -206,9 +206,9 @@ def test_throughput_warmup(student, draw, expect):
         device = student.instrument("lazy_device", float(draw.integer(10, 1000)), 0.0, slow + launches, works)
         seen = measured(student, device, tokens, warmup, steps)
         seconds = sum(launches)
-        why = f"After {warmup} warm-up steps ({sum(slow):.3f} s), {steps} of {tokens} tokens each took {seconds:.3f} s."
+        rule = f"After {warmup} warm-up steps ({sum(slow):.3f} s), {steps} of {tokens} tokens each took {seconds:.3f} s."
         expected = steps * tokens / seconds
-        expect_speed(student, expect, f"run {run + 1}", device, seen, expected, warmup + steps, why)
+        expect_speed(student, expect, f"run {run + 1}", device, seen, expected, warmup + steps, rule)
 
 
 def test_throughput_lazy_device(student, draw, expect):
@@ -222,14 +222,14 @@ def test_throughput_lazy_device(student, draw, expect):
         device = student.instrument("lazy_device", float(draw.integer(10, 1000)), queued, launches, works)
         seen = measured(student, device, tokens, warmup, steps)
         seconds = sum(launches[warmup:]) + sum(works[warmup:])
-        why = (
+        rule = (
             f"The device takes {seconds:.3f} s for {steps} steps of {tokens} tokens, but step() returns after"
             f" {sum(launches[warmup:]):.3f} s: the clock was read before the device had finished its queue, at the"
             " start or"
             " at the end."
         )
         expected = steps * tokens / seconds
-        expect_speed(student, expect, f"run {run + 1}", device, seen, expected, warmup + steps, why)
+        expect_speed(student, expect, f"run {run + 1}", device, seen, expected, warmup + steps, rule)
 
 
 # How loss falls with size
@@ -281,7 +281,7 @@ def fitted(student, expect, what, x, y):
     expect.true(
         f"{what}: three parts",
         parts is not None,
-        why="fit_power_law returns (exponent, coefficient, interval).",
+        rule="fit_power_law returns (exponent, coefficient, interval).",
     )
     return parts
 
@@ -292,8 +292,8 @@ def expect_line(expect, what, parts, x, y):
         expect.true(
             f"{what}: {name}",
             is_close(seen, expected, 1e-3) and abs(number(seen) - expected) <= 1e-3 * abs(expected) + 1e-6,
-            seen=number(seen),
-            why=f"The {name} is {design_notes.shown(seen)}; the least-squares line in the logarithms has"
+            evidence=number(seen),
+            rule=f"The {name} is {design_notes.shown(seen)}; the least-squares line in the logarithms has"
             f" {expected:.6g}.",
         )
 
@@ -343,8 +343,8 @@ def interval_ratios(student, draw, expect, n, sets):
         expect.true(
             f"{n} points, set {index + 1}: interval around the exponent",
             interval is not None and interval[0] <= exponent <= interval[1],
-            seen="none" if interval is None else interval[0] <= exponent <= interval[1],
-            why=f"For {n} points the third part should be (low, high) with the exponent {exponent:.4f} inside; it is"
+            evidence="none" if interval is None else interval[0] <= exponent <= interval[1],
+            rule=f"For {n} points the third part should be (low, high) with the exponent {exponent:.4f} inside; it is"
             f" {design_notes.shown(None if parts is None else parts[2])}.",
         )
         if interval is None:
@@ -368,8 +368,8 @@ def test_power_law_interval(student, draw, expect):
         expect.true(
             f"{n} points: width",
             low <= mean <= high,
-            seen=[is_multiple, round(mean, 4)] if is_multiple else [is_multiple],
-            why=f"With {n} points the interval is {mean:.3f} times as wide as the 95 % interval by Student's t with"
+            evidence=[is_multiple, round(mean, 4)] if is_multiple else [is_multiple],
+            rule=f"With {n} points the interval is {mean:.3f} times as wide as the 95 % interval by Student's t with"
             f" {n - 2} degrees of freedom.",
         )
 
@@ -385,8 +385,8 @@ def test_power_law_few_points(student, draw, expect):
         expect.true(
             f"{n} points: interval or none",
             (ends(parts[2]) is not None) if wanted else parts[2] is None,
-            seen="none" if parts[2] is None else "one",
-            why=f"For {n} points the interval should be {'a pair (low, high)' if wanted else 'None'}; it is"
+            evidence="none" if parts[2] is None else "one",
+            rule=f"For {n} points the interval should be {'a pair (low, high)' if wanted else 'None'}; it is"
             f" {design_notes.shown(parts[2])}. Under 5 points it would be a guess about a guess.",
         )
 
@@ -434,8 +434,8 @@ class Study:
         expect.true(
             "the study's sizes",
             right,
-            seen=len(found) if isinstance(found, list) else type(found).__name__,
-            why='run_scaling_study returns a dict whose "sizes" is a list of dicts, one for each of the'
+            evidence=len(found) if isinstance(found, list) else type(found).__name__,
+            rule='run_scaling_study returns a dict whose "sizes" is a list of dicts, one for each of the'
             f" {len(self.sizes)}"
             " configurations.",
         )
@@ -464,14 +464,14 @@ class Study:
         return gpt_loss(logits, y).item()
 
 
-def expect_key(expect, what, entry, key, expected, why):
+def expect_key(expect, what, entry, key, expected, rule):
     seen = entry.get(key)
     expect.true(
         f"{what}: {key}",
         type(seen) is type(expected) and seen == expected,
-        seen=seen if isinstance(seen, (int, float, str, list, dict)) else type(seen).__name__,
+        evidence=seen if isinstance(seen, (int, float, str, list, dict)) else type(seen).__name__,
         record=not isinstance(expected, float),
-        why=f"{key} of {what} is {design_notes.shown(seen)}, should be {design_notes.shown(expected)}. {why}",
+        rule=f"{key} of {what} is {design_notes.shown(seen)}, should be {design_notes.shown(expected)}. {rule}",
     )
 
 
@@ -486,7 +486,7 @@ def test_study_conditions(student, draw, expect):
     if layout is None or entries is None:
         return
     shared = study.returned.get("shared")
-    expect.true("shared conditions", isinstance(shared, dict), why='The study needs a dict "shared".')
+    expect.true("shared conditions", isinstance(shared, dict), rule='The study needs a dict "shared".')
     if isinstance(shared, dict):
         expected = {
             name: study.training[name] for name in ("steps", "batch_size", "block_size", "accumulation_steps", "seed")
@@ -503,15 +503,15 @@ def test_study_conditions(student, draw, expect):
         expect.true(
             f"{what}: parameters",
             entry.get("parameters") == parameters_of(sizes, layout),
-            seen=difference(entry.get("parameters"), parameters_of(sizes, layout)),
-            why=f"parameters of {what} is {design_notes.shown(entry.get('parameters'))}, but such a GPT of yours has"
+            evidence=difference(entry.get("parameters"), parameters_of(sizes, layout)),
+            rule=f"parameters of {what} is {design_notes.shown(entry.get('parameters'))}, but such a GPT of yours has"
             f" {parameters_of(sizes, layout):,}.",
         )
         expect.true(
             f"{what}: flops_per_token",
             entry.get("flops_per_token") == flops_of(sizes, layout),
-            seen=difference(entry.get("flops_per_token"), flops_of(sizes, layout)),
-            why=f"flops_per_token of {what} is {design_notes.shown(entry.get('flops_per_token'))}, but the formula"
+            evidence=difference(entry.get("flops_per_token"), flops_of(sizes, layout)),
+            rule=f"flops_per_token of {what} is {design_notes.shown(entry.get('flops_per_token'))}, but the formula"
             " gives"
             f" {flops_of(sizes, layout):,}.",
         )
@@ -542,8 +542,8 @@ def test_study_curves(student, draw, expect):
         expect.true(
             f"curve of size {index + 1}",
             problem is None,
-            seen=[problem is None, steps_of(reported), *levels(reported, rows)],
-            why=f"Size {index + 1}, trained again by your own `train` after torch.manual_seed(config.seed), does not"
+            evidence=[problem is None, steps_of(reported), *levels(reported, rows)],
+            rule=f"Size {index + 1}, trained again by your own `train` after torch.manual_seed(config.seed), does not"
             " give"
             f" the reported curve: {problem}. Did this size get the same tokens, steps, learning rates and seed as the"
             " others?",
@@ -597,7 +597,7 @@ def test_study_val_loss(student, draw, expect):
         on_val, on_train = study.loss(model, study.val_ids), study.loss(model, study.train_ids)
         reported = number(entry.get("val_loss"))
         if on_val is None or on_train is None:
-            expect.true(f"logits of size {index + 1}", False, why="The trained model's logits have a wrong shape.")
+            expect.true(f"logits of size {index + 1}", False, rule="The trained model's logits have a wrong shape.")
             return
         # An estimate from 30 batches of 8 x 16 tokens has a standard error of about 0.03.
         fits = reported is not None and abs(reported - on_val) <= 0.2
@@ -605,8 +605,8 @@ def test_study_val_loss(student, draw, expect):
         expect.true(
             f"val_loss of size {index + 1}",
             fits,
-            seen=kind,
-            why=f"val_loss of size {index + 1} is {design_notes.shown(reported)}. A model trained again has"
+            evidence=kind,
+            rule=f"val_loss of size {index + 1} is {design_notes.shown(reported)}. A model trained again has"
             f" {on_val:.3f} on"
             f" val_ids and {on_train:.3f} on train_ids: the reported number is {kind}.",
         )
@@ -641,15 +641,15 @@ def test_study_speed_memory(student, draw, expect):
         expect.true(
             f"speed of size {position + 1} is a number",
             speed is not None and math.isfinite(speed) and speed > 0,
-            why="tokens_per_second is a positive number.",
+            rule="tokens_per_second is a positive number.",
         )
     speed = number(entries[index].get("tokens_per_second")) or 0.0
     claimed = tokens / speed if speed > 0 else math.inf
     expect.true(
         "speed and time of training agree",
         seconds / 12 <= claimed <= seconds * 12,
-        seen="slow" if claimed > seconds * 12 else "fast" if claimed < seconds / 12 else "fits",
-        why=f"At {speed:.4g} tokens per second the {tokens} tokens of the last size would take {claimed:.3g} s."
+        evidence="slow" if claimed > seconds * 12 else "fast" if claimed < seconds / 12 else "fits",
+        rule=f"At {speed:.4g} tokens per second the {tokens} tokens of the last size would take {claimed:.3g} s."
         " Training it"
         f" again took {seconds:.3g} s.",
     )
@@ -660,8 +660,8 @@ def test_study_speed_memory(student, draw, expect):
         expect.true(
             f"peak memory of size {position + 1}",
             peak is not None and least <= peak <= 2**36,
-            seen="none" if peak is None else "fits" if least <= peak <= 2**36 else "small" if peak < least else "large",
-            why=f"peak_memory_bytes of size {position + 1} is {design_notes.shown(peak)}, but weights, gradients and"
+            evidence="none" if peak is None else "fits" if least <= peak <= 2**36 else "small" if peak < least else "large",
+            rule=f"peak_memory_bytes of size {position + 1} is {design_notes.shown(peak)}, but weights, gradients and"
             " AdamW's"
             f" two moments alone take {least:,} bytes. Which unit is it in, and does it see what torch allocates?",
         )
@@ -688,8 +688,8 @@ def test_study_samples(student, draw, expect):
         expect.true(
             f"sample of {what}",
             usable,
-            seen=min(len(sample), 100) if isinstance(sample, list) else type(sample).__name__,
-            why="sample is a list of at least 100 token ids.",
+            evidence=min(len(sample), 100) if isinstance(sample, list) else type(sample).__name__,
+            rule="sample is a list of at least 100 token ids.",
         )
         if not usable:
             return
@@ -701,8 +701,8 @@ def test_study_samples(student, draw, expect):
             expect.true(
                 f"{key} of {what}",
                 is_close(entry.get(key), expected, 1e-4),
-                seen=score_of(number(entry.get(key)), expected, sample, 2 if key == "distinct_2" else 4),
-                why=f"{key} of {what} is {design_notes.shown(entry.get(key))}; counted from its sample it is"
+                evidence=score_of(number(entry.get(key)), expected, sample, 2 if key == "distinct_2" else 4),
+                rule=f"{key} of {what} is {design_notes.shown(entry.get(key))}; counted from its sample it is"
                 f" {expected:.4f}.",
             )
     model, _, _ = study.retrain(len(entries) - 1)
@@ -710,8 +710,8 @@ def test_study_samples(student, draw, expect):
     expect.true(
         "the sample is the finished model's",
         surprise is not None and surprise <= 1.8,
-        seen="fits" if surprise is not None and surprise <= 1.8 else "does not fit",
-        why=f"To the finished model the sample is surprising: {design_notes.shown(surprise)} nats per token, where"
+        evidence="fits" if surprise is not None and surprise <= 1.8 else "does not fit",
+        rule=f"To the finished model the sample is surprising: {design_notes.shown(surprise)} nats per token, where"
         " its own"
         " text has about 1. Was it written before the training, or by another model?",
     )
@@ -744,7 +744,7 @@ def test_study_fit(student, draw, expect):
         x, y = ([number(entry.get(key)) for entry in entries] for key in ("parameters", "val_loss"))
         fit = study.returned.get("fit")
         usable = isinstance(fit, dict) and all(value is not None and value > 0 for value in x + y)
-        expect.true(f"{what}: there is a fit", usable, why='The study needs "fit", and positive parameters and losses.')
+        expect.true(f"{what}: there is a fit", usable, rule='The study needs "fit", and positive parameters and losses.')
         if not usable:
             return
         exponent, coefficient, _ = line_through(x, y)
@@ -753,16 +753,16 @@ def test_study_fit(student, draw, expect):
                 f"{what}: {key}",
                 is_close(fit.get(key), expected, 1e-3)
                 and abs(number(fit[key]) - expected) <= 1e-2 * abs(expected) + 1e-5,
-                seen=sign(number(fit.get(key)), expected),
-                why=f"The fit's {key} is {design_notes.shown(fit.get(key))}; the reported parameters and losses give"
+                evidence=sign(number(fit.get(key)), expected),
+                rule=f"The fit's {key} is {design_notes.shown(fit.get(key))}; the reported parameters and losses give"
                 f" {expected:.6g}.",
             )
         held = fit.get("interval") is None if len(sizes) < 5 else ends(fit.get("interval")) is not None
         expect.true(
             f"{what}: interval",
             held and "interval" in fit,
-            seen=fit.get("interval") is None,
-            why=f"With {len(sizes)} sizes the fit's interval is {design_notes.shown(fit.get('interval'))}.",
+            evidence=fit.get("interval") is None,
+            rule=f"With {len(sizes)} sizes the fit's interval is {design_notes.shown(fit.get('interval'))}.",
         )
 
 
@@ -783,20 +783,20 @@ def test_study_files(student, draw, expect):
     listed = student.files.list()
     for name in ("study.json", "report.md"):
         there = f"{OUT}/{name}" in listed
-        expect.true(f"{name} is there", there, why=f"run_scaling_study should write {name} into out_dir.")
+        expect.true(f"{name} is there", there, rule=f"run_scaling_study should write {name} into out_dir.")
         texts[name] = student.files.get(f"{OUT}/{name}") if there else b""
     if not all(isinstance(text, bytes) and text for text in texts.values()):
-        expect.true("the files have a content", False, why="study.json or report.md is missing or empty.")
+        expect.true("the files have a content", False, rule="study.json or report.md is missing or empty.")
         return
     try:
         written = json.loads(texts["study.json"])
     except ValueError:  # bytes that are no text, or text that is no JSON
         written = None
-    expect.true("study.json is JSON", written is not None, why="study.json can't be read as JSON.")
+    expect.true("study.json is JSON", written is not None, rule="study.json can't be read as JSON.")
     expect.true(
         "study.json is the returned study",
         equal_as_json(written, study.returned),
-        why="study.json holds something else than the dict that was returned.",
+        rule="study.json holds something else than the dict that was returned.",
     )
     text = texts["report.md"][: design_notes.MOST_LETTERS].decode("utf-8", "replace")
     rows = [line for line in text.splitlines() if line.lstrip().startswith("|")]
@@ -806,7 +806,7 @@ def test_study_files(student, draw, expect):
         expect.true(
             f"row of size {index + 1}",
             found,
-            why=f"report.md has no table row with the {design_notes.shown(entry.get('parameters'))} parameters and"
+            rule=f"report.md has no table row with the {design_notes.shown(entry.get('parameters'))} parameters and"
             " the val_loss"
             f" {design_notes.shown(entry.get('val_loss'))} (three decimals) of size {index + 1}.",
         )

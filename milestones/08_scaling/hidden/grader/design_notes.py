@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from autograder.student import StudentError
+from autograder.grading.student import StudentError
 
 # 12, 1,024, 10 795 776, 6e-4, 6 x 10^-4, 10.8 million, 1.5k
 NUMBER = re.compile(
@@ -103,7 +103,7 @@ def check(expect, student, note: str) -> None:
     """Every contradiction of notes/<note>.md is named; the prose only has to be there."""
     path = f"notes/{note}.md"
     if path not in student.files.list():
-        expect.true(f"{path} is there", False, why=f"{path} is missing.")
+        expect.true(f"{path} is there", False, rule=f"{path} is missing.")
         return
     raw = student.files.get(path)
     text = raw[:MOST_LETTERS].decode("utf-8", "replace") if isinstance(raw, bytes) else ""
@@ -118,25 +118,25 @@ def check(expect, student, note: str) -> None:
         elif (actual := answer(fact, student)) is not None and not agrees(cell, actual):
             wrong.append((fact, cell, actual))
     expect.true(
-        "every fact has its row", not missing, seen=missing, why=f"{path} has no row for: {'; '.join(missing)}."
+        "every fact has its row", not missing, evidence=missing, rule=f"{path} has no row for: {'; '.join(missing)}."
     )
     expect.true(
-        "every fact is filled in", not open_, seen=open_, why=f"{path} leaves to be filled in: {'; '.join(open_)}."
+        "every fact is filled in", not open_, evidence=open_, rule=f"{path} leaves to be filled in: {'; '.join(open_)}."
     )
     told = (f"'{fact.name}' is {cell}, but {fact.source} says {shown(actual)}" for fact, cell, actual in wrong)
     expect.true(
         "no fact is contradicted by the code",
         not wrong,
-        seen=[fact.name for fact, _, _ in wrong],
-        why=f"{path} and your code disagree: {'; '.join(told)}.",
+        evidence=[fact.name for fact, _, _ in wrong],
+        rule=f"{path} and your code disagree: {'; '.join(told)}.",
     )
     found = sections(text)
     empty = [name for name in SECTIONS[note] if not is_written(found.get(plain(name), ""))]
     expect.true(
         "every section is written",
         not empty,
-        seen=empty,
-        why=f"{path} has no words of yours under: {'; '.join(empty)}. A person will read them; the grader only sees"
+        evidence=empty,
+        rule=f"{path} has no words of yours under: {'; '.join(empty)}. A person will read them; the grader only sees"
         " that"
         " they are there.",
     )

@@ -1,0 +1,1 @@
+"""From a submission to a report: measure each item, name the mistakes, say what was found."""

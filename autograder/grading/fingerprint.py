@@ -1,0 +1,73 @@
+"""What a verdict depends on, besides the submission and the seed: one answer for everybody who asks.
+
+`measuring` stands for what decides points and evidence: torch, the engine's jail/ and grading/, the rung's manifest and
+grader, and what graders share. `naming` adds what decides names: the catalogue, and the reference in which the
+catalogued mistakes are made. Records hold the fingerprint that they were made under, check-course keeps an outcome
+under `measuring`, a class run keeps a report while both are the same, and every report shows them.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import torch
+
+from autograder.course import Course, Rung
+
+ENGINE = Path(__file__).resolve().parent.parent
+PARTS = ("course.py", "submission.py", "grading/*.py", "jail/**/*.py")
+DIGITS = 16
+
+
+class Fingerprint(msgspec.Struct, frozen=True):
+    """Two hexadecimal digests, of DIGITS digits each."""
+
+    measuring: str
+    naming: str
+
+    def __str__(self) -> str:
+        return f"{self.measuring}/{self.naming}"
+
+
+def fingerprint(course: Course, rung: Rung) -> Fingerprint:
+    """The fingerprint of a rung's verdicts, computed from the files as they are now."""
+    measuring = _digest([torch.__version__.partition("+")[0].encode(), *_contents(_measuring(course, rung))])
+    naming = _digest([measuring.encode(), *_contents(_naming(course, rung))])
+    return Fingerprint(measuring, naming)
+
+
+def _measuring(course: Course, rung: Rung) -> Iterator[tuple[str, Path]]:
+    """(name, path) of each file that decides points and evidence."""
+    for pattern in PARTS:
+        yield from _named(ENGINE, pattern)
+    yield "course.toml", course.milestones / "course.toml"
+    yield "milestone.toml", rung.folder / "milestone.toml"
+    yield from _named(rung.hidden, "grader/*.py")
+    yield from _named(course.shared, "**/*.py")
+
+
+def _naming(course: Course, rung: Rung) -> Iterator[tuple[str, Path]]:
+    """(name, path) of each file that decides which names there are and what they look like."""
+    yield from _named(rung.hidden, "mistakes/*.toml")
+    rungs = [earlier for earlier in course.rungs() if earlier.number <= rung.number]
+    for file in sorted({file for earlier in rungs for file in earlier.manifest.files}):
+        yield file, course.solutions / file
+
+
+def _named(folder: Path, pattern: str) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.glob(pattern)):
+        yield path.relative_to(folder).as_posix(), path
+
+
+def _contents(files: Iterator[tuple[str, Path]]) -> Iterator[bytes]:
+    for name, path in files:
+        yield name.encode()
+        yield path.read_bytes() if path.exists() else b""  # check-course reports a missing file in its own words
+
+
+def _digest(parts) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(len(part).to_bytes(8, "big") + part)
+    return total.hexdigest()[:DIGITS]

@@ -1,0 +1,1 @@
+"""One person on one machine: the workspace, watching it, explaining mistakes."""
