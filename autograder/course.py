@@ -1,6 +1,6 @@
 """Reads a course: `milestones/course.toml` and one folder per rung. The only reader of course.toml and milestone.toml.
 
-A course is a folder with `milestones/`, `solutions/` and `student_template/`. All that a rung is lies in its own folder:
+A course is a folder with `milestones/`, `solutions/` and `student_template/`. All of a rung lies in its own folder:
 
     milestones/course.toml
     milestones/02_attention/   milestone.toml handout.md tests/                              the learner's
@@ -172,7 +172,7 @@ class Course(msgspec.Struct, frozen=True):
     def _read(self, folder: Path) -> Rung:
         match = re.fullmatch(r"(\d\d)_([a-z0-9_]+)", folder.name)
         if match is None:
-            raise CourseError(f"{folder}: a rung's folder must be named like 02_attention")
+            raise CourseError(f"{folder}: a rung's folder must be named with two digits, an underscore and a slug")
         path = folder / "milestone.toml"
         rung = Rung(int(match[1]), folder, self._with_groups(_decoded(path, Manifest), path))
         for field, complaint in _contradictions(rung, match[2], self.config.points_per_rung):

@@ -39,7 +39,10 @@ class ItemResult(msgspec.Struct, kw_only=True):
 
 
 class RungResult(msgspec.Struct, kw_only=True):
-    """`id` is the milestone's number. `fingerprint` stands for all that its verdicts depend on besides submission and seed."""
+    """One rung's verdicts. `id` is the milestone's number.
+
+    fingerprint: what the verdicts depend on besides submission and seed, as a digest (grading/fingerprint.py).
+    """
 
     id: int
     slug: str
@@ -124,7 +127,7 @@ def _explanations(rung: RungResult) -> list[str]:
 
 
 def labelled(label: str, said: str) -> list[str]:
-    """The lines of one part: its label, then its text, wrapped. Indented lines (a tensor's rows) are left as they are."""
+    """The lines of one part: its label, then its text, wrapped. Indented lines (a tensor's rows) stay as they are."""
     lines: list[str] = []
     for line in said.splitlines():
         rows = line.startswith(" ")

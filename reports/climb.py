@@ -22,11 +22,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tabulate import tabulate
 
 from autograder.errors import UnusableInput
-from data.files import write_atomically
 from autograder.submission import digest, read
 from data import embedded, registry
 from data.corpus import Corpus
 from data.embedded import entropy, parser
+from data.files import write_atomically
 
 CHILD = Path(__file__).with_name("climb_rung.py")
 TOLERANCE = 0.03
@@ -230,7 +230,7 @@ def shower(progress: Progress, bar) -> Callable[[dict], None]:
 
 
 def page(assemblies: list[Assembly], done: dict[str, Result], failed: dict[str, str], corpus: Corpus) -> str:
-    """The table, with the published values where the corpus is theirs, and what is to be said about the last assembly."""
+    """The table, with the published values if the corpus is theirs, and what is to be said about the last assembly."""
     famous = is_shakespeare(corpus)
     own = corpus.sha256 == embedded.SHA256
     headers = ["rung", "val loss", *(["published"] if famous else []), "parameters", "seconds"]
@@ -284,7 +284,7 @@ def sample_line(sample: str) -> str:
 
 
 def plot(shown: dict[str, Result], assemblies: list[Assembly], corpus: Corpus, out: Path) -> None:
-    """Validation losses rung by assembly, as climb.png and climb.svg."""
+    """Validation losses, assembly by assembly, as climb.png and climb.svg."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,7 +1,7 @@
 """Mutants: the reference with one mechanical change each, such as an operator, a constant, an argument or a statement.
 
-What a person's mistakes do not cover, these may. A mutant that no grader notices is classified by hand, in the
-rung's `survivors.toml`: either nothing observable changes, or the contract leaves the choice open, or it is a hole to close.
+What a person's mistakes do not cover, these may. A mutant that no grader notices is classified by hand, in the rung's
+survivors.toml: either nothing observable changes, or the contract leaves the choice open, or it is a hole to close.
 """
 
 import hashlib

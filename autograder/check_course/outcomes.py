@@ -60,7 +60,7 @@ class OutcomeCache:
     """Outcomes on disk, one JSON line each, in a file per rung and state of its grader: a change begins a new one."""
 
     def __init__(self, course: Course) -> None:
-        self._folder = course.root / ".ladder" / "check-course"
+        self._folder = folder_of(course)
         self._paths = {
             rung.number: self._folder / f"{rung.name}-{fingerprint(course, rung).measuring}.jsonl"
             for rung in course.rungs()
@@ -74,6 +74,11 @@ class OutcomeCache:
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._paths[job.subject.rung].open("ab") as file:
             file.write(msgspec.json.encode((_key(job), outcome)) + b"\n")
+
+
+def folder_of(course: Course) -> Path:
+    """Where the course's outcomes are kept; it may be removed at any time."""
+    return course.root / ".ladder" / "check-course"
 
 
 def _read(path: Path) -> list[tuple[str, RungOutcome]]:

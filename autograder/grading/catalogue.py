@@ -1,4 +1,4 @@
-"""The known mistakes of each rung: the rung's hidden/mistakes/*.toml, each mistake an edit of the reference in solutions/."""
+"""The known mistakes of a rung (its hidden/mistakes/*.toml), each of them an edit of the reference in solutions/."""
 
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def _files(rung: Rung) -> list[_File]:
 
 
 def apply(edits: list[Edit], files: dict[str, bytes], whose: str) -> dict[str, bytes]:
-    """The files with the edits made. Raises CourseError, naming `whose` they are, if a `find` is not there exactly once."""
+    """The files with the edits made. Raises CourseError, naming `whose` they are, if a `find` is not there once."""
     files = dict(files)
     for edit in edits:
         if edit.file not in files:

@@ -44,8 +44,11 @@ def _ending(error: BaseException) -> str:
 
 
 class _Records(msgspec.Struct):
-    """Mistakes see much the same: `seen` holds each (label, held, value) once, and `mistakes[slug][item]` is ([its places
-    in `seen`], the exception that ended the item)."""
+    """What is kept of all mistakes of a rung.
+
+    Mistakes see much the same, so `seen` holds each (label, held, value) once, and `mistakes[slug][item]` is
+    ([its places in `seen`], the exception that ended the item).
+    """
 
     fingerprint: Fingerprint
     seen: list[list]

@@ -82,7 +82,7 @@ class Expect:
     def number(self, what: str, actual, expected: float, *, tol: str, rule="", record=True) -> None:
         """A finite Python float (not a tensor, not a bool) within `tol`, an entry of tolerance.py.
 
-        expect.number("train_loss", row["train_loss"], loss, tol="f32", rule="train_loss must be the batch's mean loss.")
+        expect.number("train_loss", row["train_loss"], loss, tol="f32", rule="train_loss must be the mean loss.")
         """
         if not isinstance(actual, float):
             seen = f"{what} is {short(actual)}, should be a Python float, {expected:.6g}."

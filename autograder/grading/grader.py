@@ -59,7 +59,7 @@ class Templates:
 
 @contextlib.contextmanager
 def open_grader(course: Course, rungs: list[Rung], *, jail: str, naming: bool = True) -> Iterator["Grader"]:
-    """A Grader whose graders are collected and whose template is warming up. Without `naming` no mistake is looked up."""
+    """A Grader, its graders collected and its template warming up. Without `naming` no mistake is looked up."""
     with Templates(course.jail_contents, jail) as templates:
         diagnosis = Diagnosis.load(rungs) if naming else Diagnosis({})
         with items.collected(course, rungs) as collected:

@@ -273,7 +273,9 @@ class Student:
         return value
 
     def instrument(self, name: str, *args, **kwargs) -> Ref:
-        """What `make(…)` of the course's hidden/instruments/NAME.py returns, built over there. It holds no expected value.
+        """What `make(…)` of the course's hidden/instruments/NAME.py returns, built over there.
+
+        An instrument must hold no expected value.
 
         model = student.instrument("tiny_model", vocab_size, n_embd)
         """

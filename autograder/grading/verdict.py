@@ -1,4 +1,4 @@
-"""How an item ended, and what that comes to: the exception that ended it becomes a status and the parts of a message."""
+"""How an item ended: the exception that ended it becomes a status and the parts of a message."""
 
 from typing import Literal, NamedTuple
 

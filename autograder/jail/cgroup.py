@@ -45,7 +45,7 @@ class Cgroup:
     """One cgroup under `parent`."""
 
     def __init__(self, parent: Path):
-        self.folder = parent / f"gpt-ladder-{os.getpid()}-{next(_numbers)}"
+        self.folder = parent / f"ladder-{os.getpid()}-{next(_numbers)}"
         self.folder.mkdir()
         with contextlib.suppress(OSError):  # a kernel may do without swap accounting
             (self.folder / "memory.swap.max").write_text("0")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from autograder import seeds
-from autograder.audit.subjects import reference
+from autograder.grading import seeds
 from autograder.submission import of
 from tests.attacks.catalogue import ATTACKS, CALLED, PLANTED, PREAMBLE
 from tests.attacks.rungs import part
+from tests.this_course import reference
 
 ATTACKED = ("causal-average", "causal-mask")
 SECONDS = 3.0  # a hang costs this much per attacked item
@@ -22,10 +22,10 @@ def hostile(code):
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_gains_nothing_and_reads_nothing(grade, name):
     report = grade(hostile(ATTACKS[name]))
-    items = {item.id: item for item in report.milestones[0].items}
+    items = {item.id: item for item in report.rungs[0].items}
     assert report.points == 0, [(item.id, item.status) for item in items.values() if item.points]
     assert all(items[attacked].status != "passed" for attacked in ATTACKED)
-    assert "LEAK" not in " ".join(item.message for item in items.values())
+    assert "LEAK" not in " ".join(item.seen for item in items.values())
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -43,7 +43,7 @@ def test_after_all_attacks_the_reference_still_gets_full_marks(grade):
     ):
         grade(hostile(ATTACKS[name]))
     report = grade(of("reference", reference()))
-    lost = [(item.id, item.status, item.message) for item in report.milestones[0].items if item.status != "passed"]
+    lost = [(item.id, item.status, item.seen) for item in report.rungs[0].items if item.status != "passed"]
     assert lost == []
 
 

@@ -9,12 +9,11 @@ import zipfile
 import msgspec
 import pytest
 
-from autograder import grading, report
-from autograder.archives import read_archive
-from autograder.audit.subjects import reference
-from autograder.course import ROOT
+from autograder import report
+from autograder.classroom.archives import read_archive
 from autograder.submission import of, read
 from tests.attacks.rungs import part
+from tests.this_course import COURSE, ROOT, grade, reference
 
 PAYLOAD = """
 import os, pickle
@@ -69,10 +68,8 @@ def test_a_tokenizer_file_that_runs_code_runs_it_in_the_jail_only(jail, tmp_path
     start, end = code.index("    def save(self"), code.index("    def mergeable_ranks(self)")
     code = code[:start] + TOKENIZER.lstrip("\n") + code[end + len("    def mergeable_ranks(self)") :]
     code = code.replace("\nclass BPETokenizer", payload + "\n\nclass BPETokenizer", 1)
-    [result] = grading.grade(
-        [of("x", reference() | {"tokenizer/bpe.py": code.encode()})], [part(5, ["save-load"])], jail=jail
-    )
-    assert result.milestones[0].items[0].status == "passed"  # its own way of saving; nobody else is asked to load it
+    [result] = grade([of("x", reference() | {"tokenizer/bpe.py": code.encode()})], [part(5, ["save-load"])], jail=jail)
+    assert result.rungs[0].items[0].status == "passed"  # its own way of saving; nobody else is asked to load it
     assert not marker.exists()
 
 
@@ -81,9 +78,9 @@ def test_a_checkpoint_that_runs_code_runs_it_in_the_jail_only(jail, tmp_path):
     payload = PAYLOAD.format(marker=str(marker), module="train.checkpoint")
     code = reference()["train/checkpoint.py"].decode() + payload + CHECKPOINT
     rung = part(6, ["checkpoint-round-trip", "checkpoint-safe"])
-    [result] = grading.grade([of("x", reference() | {"train/checkpoint.py": code.encode()})], [rung], jail=jail)
-    round_trip, safe = result.milestones[0].items
-    assert round_trip.status == "passed", round_trip.message
+    [result] = grade([of("x", reference() | {"train/checkpoint.py": code.encode()})], [rung], jail=jail)
+    round_trip, safe = result.rungs[0].items
+    assert round_trip.status == "passed", round_trip.seen
     assert safe.status == "failed"
     assert not marker.exists()
 
@@ -101,7 +98,7 @@ def test_no_trusted_code_loads_anything_that_could_run():
     runs_code = {("pickle", "load"), ("pickle", "loads"), ("marshal", "load"), ("marshal", "loads"), ("torch", "load")}
     runs_code |= {("numpy", "load"), ("np", "load"), ("joblib", "load"), ("dill", "load"), ("shelve", "open")}
     found = []
-    for path in sorted((ROOT / "autograder").rglob("*.py")):
+    for path in sorted([*(ROOT / "autograder").rglob("*.py"), *(ROOT / "milestones").rglob("*.py")]):
         if {"inside", "instruments", "alternatives"} & set(path.parts):
             continue
         for call in [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]:
@@ -121,8 +118,8 @@ def folder(tmp_path):
     work = tmp_path / "work"
     (work / "model").mkdir(parents=True)
     (work / "model" / "own.py").write_text("x = 1\n")
-    (work / "graders").symlink_to(ROOT / "autograder" / "graders")
-    (work / "model" / "grader.py").symlink_to(ROOT / "autograder" / "graders" / "rung_02_attention.py")
+    (work / "graders").symlink_to(COURSE.rung(2).grader)
+    (work / "model" / "grader.py").symlink_to(next(COURSE.rung(2).grader.glob("*.py")))
     (work / "model" / "loop.py").symlink_to("loop.py")
     (work / "notes").symlink_to("/proc/self")
     os.mkfifo(work / "model" / "fifo.py")
@@ -145,7 +142,7 @@ def test_of_a_folder_only_honest_files_are_taken_and_the_rest_is_named(folder):
 
 
 def test_a_folder_of_odd_files_is_graded_and_reported(folder, jail, tmp_path):
-    [result] = grading.grade([read(folder)], [part(2, ["causal-mask"])], jail=jail)
+    [result] = grade([read(folder)], [part(2, ["causal-mask"])], jail=jail)
     report.write(result, tmp_path / "report.json")
     assert msgspec.json.decode((tmp_path / "report.json").read_bytes())["points"] == 0
 
@@ -171,7 +168,7 @@ def test_of_an_archive_only_honest_files_are_taken(tmp_path):
         ("model/device.py", tarfile.BLKTYPE, ""),
         (os.fsdecode(b"model/\xff.py"), tarfile.REGTYPE, ""),
     )
-    taken = read_archive(path)
+    taken = read_archive(path, COURSE.config.packages)
     assert taken.files == {"model/own.py": b""}
     assert len(taken.findings) == 7
     msgspec.json.encode(taken.findings)
@@ -185,6 +182,6 @@ def test_names_that_no_folder_can_hold_cost_that_submission_only(tmp_path, jail)
         archive.writestr("model/a.py/b.py", "x = 1")
         archive.writestr(f"model/{'n' * 3000}.py", "x = 1")
     honest = of("honest", reference())
-    first, second = grading.grade([read_archive(path), honest], [part(2, ["causal-mask"])], jail=jail)
+    first, second = grade([read_archive(path, COURSE.config.packages), honest], [part(2, ["causal-mask"])], jail=jail)
     assert first.points == 0
     assert second.points == second.max_points

@@ -2,11 +2,11 @@
 
 import pytest
 
-from autograder import grading
-from autograder.audit.subjects import reference
 from autograder.submission import of
 from tests.attacks.rungs import part
 from tests.attacks.shortcuts import CALLED, PREAMBLE, SHORTCUTS
+from tests.this_course import grade as graded
+from tests.this_course import reference
 
 AIMED_AT = ("attention-values", "attention-scale", "attention-large-scores")
 RUNG = part(2, AIMED_AT)
@@ -24,14 +24,14 @@ def submission(code):
 @pytest.mark.parametrize("way", SHORTCUTS)
 def test_a_forbidden_operator_is_out_of_reach(grade, way):
     report = grade(submission(SHORTCUTS[way]))
-    assert report.points == 0, [(item.id, item.status) for item in report.milestones[0].items]
+    assert report.points == 0, [(item.id, item.status) for item in report.rungs[0].items]
 
 
 @pytest.mark.parametrize("way", ["by its name", "by an alias", "in a pool of threads", "by torch.ops"])
 def test_the_verdict_says_what_is_not_allowed(grade, way):
     report = grade(submission(SHORTCUTS[way]))
-    for item in report.milestones[0].items:
-        assert "scaled_dot_product_attention is not allowed here: write it yourself" in item.message
+    for item in report.rungs[0].items:
+        assert "scaled_dot_product_attention is not allowed here: write it yourself" in item.seen
 
 
 def test_what_is_allowed_again_works_again(grade):
@@ -45,5 +45,5 @@ def test_these_ways_lead_to_the_operator_where_it_is_allowed(jail):
     """Else the tests above would show nothing."""
     allowed = part(2, AIMED_AT, not_allowed=[])
     leads = [way for way in SHORTCUTS if way not in IMPERFECT]
-    reports = grading.grade([submission(SHORTCUTS[way]) for way in leads], [allowed], jail=jail, seed=5)
+    reports = graded([submission(SHORTCUTS[way]) for way in leads], [allowed], jail=jail, seed=5)
     assert {way: report.points for way, report in zip(leads, reports, strict=True) if report.points < 5} == {}

@@ -11,16 +11,17 @@ import zipfile
 
 import pytest
 
-from autograder import course, grading, report
-from autograder.archives import read_archive
-from autograder.audit.subjects import reference
+from autograder import report
 from autograder.classroom import handed_in
+from autograder.classroom.archives import read_archive
 from autograder.classroom.grade_class import grade_class
 from autograder.errors import UnusableInput
-from autograder.mistakes import catalogue
+from autograder.grading import catalogue
 from autograder.submission import of
+from tests.this_course import COURSE, grade, reference
 
-RUNG = course.find(2)
+RUNG = COURSE.rung(2)
+PACKAGES = COURSE.config.packages
 
 
 def write(folder, files):
@@ -48,7 +49,7 @@ def class_folder(tmp_path_factory):
     files = reference()
     write(folder / "ada", files)
     for mistake in catalogue.mistakes(RUNG)[:4]:
-        write(folder / mistake.slug, catalogue.apply(mistake, files))
+        write(folder / mistake.slug, catalogue.apply(mistake.edits, files, mistake.slug))
     with tarfile.open(folder / "grace.tar.gz", "w:gz") as archive:
         archive.add(folder / "ada", "grace-final")
     (folder / "broken.zip").write_bytes(b"PK not really")
@@ -59,9 +60,9 @@ def class_folder(tmp_path_factory):
 
 def test_each_report_equals_the_one_by_one_grading(class_folder, tmp_path, jail):
     found = handed_in.find(class_folder)
-    results = grade_class(found, tmp_path, [2], jail=jail, trust=False)
-    assert [student for student, _ in results] == [one.student for one in found]
-    alone = grading.grade([one.read() for one in found], [RUNG], jail=jail)
+    results = grade_class(found, tmp_path, COURSE, [RUNG], jail=jail, trust=False)
+    assert [student for student, _ in results] == [hand_in.student for hand_in in found]
+    alone = grade([hand_in.read(PACKAGES) for hand_in in found], [RUNG], jail=jail)
     assert [without_seconds(result) for _, result in results] == [without_seconds(result) for result in alone]
     points = {student: result.points for student, result in results}
     assert points["ada"] == points["grace"] == 100
@@ -71,10 +72,10 @@ def test_each_report_equals_the_one_by_one_grading(class_folder, tmp_path, jail)
 def test_a_run_killed_in_the_middle_goes_on_where_it_stopped(class_folder, tmp_path, jail):
     code = (
         "from pathlib import Path\nfrom autograder.classroom import handed_in\n"
-        "from autograder.classroom.grade_class import grade_class\n"
-        "if __name__ == '__main__':\n"
-        f"    grade_class(handed_in.find(Path({str(class_folder)!r})), Path({str(tmp_path)!r}), [2],"
-        f" jail={jail!r}, trust=False)\n"
+        "from autograder.classroom.grade_class import grade_class\nfrom autograder.course import read\n"
+        "if __name__ == '__main__':\n    course = read()\n"
+        f"    grade_class(handed_in.find(Path({str(class_folder)!r})), Path({str(tmp_path)!r}), course,"
+        f" [course.rung(2)], jail={jail!r}, trust=False)\n"
     )
     script = tmp_path / "run.py"
     script.write_text(code)
@@ -88,7 +89,7 @@ def test_a_run_killed_in_the_middle_goes_on_where_it_stopped(class_folder, tmp_p
     done = {path: path.stat().st_mtime_ns for path in reports.glob("[!.]*.json")}
     assert done
     found = handed_in.find(class_folder)
-    results = grade_class(found, tmp_path, [2], jail=jail, trust=False)
+    results = grade_class(found, tmp_path, COURSE, [RUNG], jail=jail, trust=False)
     assert len(results) == len(found) == len(list(reports.glob("[!.]*.json")))
     assert all(path.stat().st_mtime_ns == before for path, before in done.items())
 
@@ -96,22 +97,22 @@ def test_a_run_killed_in_the_middle_goes_on_where_it_stopped(class_folder, tmp_p
 def test_a_changed_submission_is_graded_again(tmp_path, jail):
     work = tmp_path / "class"
     write(work / "ada", {"model/attention.py": b""})
-    [(_, before)] = grade_class(handed_in.find(work), tmp_path / "out", [2], jail=jail, trust=False)
+    [(_, before)] = grade_class(handed_in.find(work), tmp_path / "out", COURSE, [RUNG], jail=jail, trust=False)
     write(work / "ada", reference())
-    [(_, after)] = grade_class(handed_in.find(work), tmp_path / "out", [2], jail=jail, trust=False)
+    [(_, after)] = grade_class(handed_in.find(work), tmp_path / "out", COURSE, [RUNG], jail=jail, trust=False)
     assert (before.points, after.points) == (0, 100)
 
 
 def test_a_class_is_not_graded_without_a_jail_unless_trusted(class_folder, tmp_path):
     with pytest.raises(UnusableInput, match="--trust"):
-        grade_class(handed_in.find(class_folder), tmp_path, [2], jail="none", trust=False)
+        grade_class(handed_in.find(class_folder), tmp_path, COURSE, [RUNG], jail="none", trust=False)
 
 
 def test_nbgraders_submitted_tree_is_understood(tmp_path):
     write(tmp_path / "ada" / "rung-2", {"model/attention.py": b"x = 1"})
     write(tmp_path / "bob" / "rung-2", {"model/attention.py": b"x = 2"})
     found = handed_in.find(tmp_path, "rung-2")
-    assert [(one.student, one.read().files) for one in found] == [
+    assert [(hand_in.student, hand_in.read(PACKAGES).files) for hand_in in found] == [
         ("ada", {"model/attention.py": b"x = 1"}),
         ("bob", {"model/attention.py": b"x = 2"}),
     ]
@@ -126,7 +127,7 @@ def test_an_archive_cannot_write_or_read_outside_itself(tmp_path):
         link = zipfile.ZipInfo("model/link.py")
         link.external_attr = 0o120777 << 16
         archive.writestr(link, "/etc/passwd")
-    read = read_archive(path)
+    read = read_archive(path, PACKAGES)
     assert read.files == {"model/own.py": b"x = 1"}
     assert len(read.findings) == 3
 
@@ -141,7 +142,7 @@ def test_a_tar_with_links_and_devices_is_read_without_them(tmp_path):
         member = tarfile.TarInfo("model/own.py")
         member.size = 5
         archive.addfile(member, io.BytesIO(b"x = 1"))
-    read = read_archive(path)
+    read = read_archive(path, PACKAGES)
     assert read.files == {"model/own.py": b"x = 1"}
     assert len(read.findings) == 2
 
@@ -151,7 +152,7 @@ def test_a_zip_bomb_is_left_out(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model/bomb.py", bytes(200 << 20))
         archive.writestr("model/own.py", "x = 1")
-    read = read_archive(path)
+    read = read_archive(path, PACKAGES)
     assert set(read.files) == {"model/own.py"}
     assert "bomb.py" in read.findings[0]
 
@@ -164,7 +165,24 @@ def test_the_same_student_twice_is_refused(tmp_path):
 
 
 def test_a_seed_repeats_every_verdict(jail):
-    works = [of("x", catalogue.apply(mistake, reference())) for mistake in catalogue.mistakes(RUNG)[:3]]
-    first = grading.grade(works, [RUNG], jail=jail)
-    again = [grading.grade([work], [RUNG], jail=jail, seed=one.seed)[0] for work, one in zip(works, first, strict=True)]
-    assert [without_seconds(one) for one in first] == [without_seconds(one) for one in again]
+    works = [
+        of("x", catalogue.apply(mistake.edits, reference(), mistake.slug)) for mistake in catalogue.mistakes(RUNG)[:3]
+    ]
+    first = grade(works, [RUNG], jail=jail)
+    again = [grade([work], [RUNG], jail=jail, seed=before.seed)[0] for work, before in zip(works, first, strict=True)]
+    assert [without_seconds(result) for result in first] == [without_seconds(result) for result in again]
+
+
+def test_a_report_by_an_older_grader_is_made_anew(tmp_path, jail):
+    work, out = tmp_path / "class", tmp_path / "out"
+    write(work / "ada", {"model/attention.py": b""})
+    grade_class(handed_in.find(work), out, COURSE, [RUNG], jail=jail, trust=False)
+    path = out / "reports" / "ada.json"
+    current = path.read_bytes()
+    for older in (current.replace(b'"fingerprint": "', b'"fingerprint": "0'), b'{"schema": "gpt-ladder/report/1"}'):
+        path.write_bytes(older)
+        grade_class(handed_in.find(work), out, COURSE, [RUNG], jail=jail, trust=False)
+        assert report.read(path).rungs[0].fingerprint in current.decode()
+    written = path.stat().st_mtime_ns
+    grade_class(handed_in.find(work), out, COURSE, [RUNG], jail=jail, trust=False)
+    assert path.stat().st_mtime_ns == written, "a report that still fits is kept"

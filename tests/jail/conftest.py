@@ -1,13 +1,14 @@
 import pytest
 
+from autograder.grading.student import Student
 from autograder.jail.template import Limits, Template
 from autograder.jail.worker import Worker
-from autograder.student import Student
+from tests.this_course import COURSE
 
 
 @pytest.fixture(scope="module")
 def template(jail):
-    warm = Template(hash_seed=0, jail=jail)
+    warm = Template(COURSE.jail_contents, hash_seed=0, jail=jail)
     yield warm
     warm.close()
 

@@ -7,6 +7,7 @@ import pytest
 from autograder.jail import cgroup
 from autograder.jail.template import Limits, Template
 from autograder.jail.worker import Worker
+from tests.this_course import COURSE
 
 LIMITS = Limits(memory_mb=1000, disk_mb=100, processes=10)
 
@@ -48,8 +49,8 @@ def test_without_such_a_place_there_is_none(host, file, content):
 def test_a_template_enters_and_its_bounds_follow_its_workers(host, jail, monkeypatch):
     monkeypatch.setattr(cgroup, "place", lambda: host)
     monkeypatch.setattr(cgroup, "REMOVE_SECONDS", 0.0)  # plain files do not go away with the folder
-    template = Template(hash_seed=0, jail=jail)
-    [folder] = host.glob("gpt-ladder-*")
+    template = Template(COURSE.jail_contents, hash_seed=0, jail=jail)
+    [folder] = host.glob("ladder-*")
 
     def bounds():
         return int((folder / "memory.max").read_text()) >> 20, int((folder / "pids.max").read_text())
@@ -68,7 +69,7 @@ def test_a_template_enters_and_its_bounds_follow_its_workers(host, jail, monkeyp
 
 def test_a_host_that_refuses_after_all_changes_nothing(host, jail, monkeypatch):
     monkeypatch.setattr(cgroup, "place", lambda: host / "gone")
-    template = Template(hash_seed=0, jail=jail)
+    template = Template(COURSE.jail_contents, hash_seed=0, jail=jail)
     Worker(template, {}, LIMITS).close()
     template.close()
 

@@ -11,15 +11,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder import course
-from autograder.bench import with_bench
-from autograder.grading import Grader
+from autograder.grading.diagnosis import Diagnosis
+from autograder.grading.grader import Grader
+from autograder.grading.items import collected
+from autograder.grading.student import Student, StudentError
 from autograder.jail.inside import wire
 from autograder.jail.template import Limits
 from autograder.jail.worker import BadReply, Worker, WorkerLost
-from autograder.mistakes.diagnosis import Diagnosis
-from autograder.student import Student, StudentError
 from autograder.submission import of
+from tests.this_course import COURSE
 
 STARTED = [0, True, None]
 
@@ -124,24 +124,19 @@ def test_any_bytes_are_values_or_verdicts(chunks):
 
 def test_a_whole_report_is_written_whatever_the_answers_are(jail):
     """All of rung 2, graded on answers from nowhere: an exception here would end a class."""
-    rung = course.find(2)
+    rung = COURSE.rung(2)
 
     @settings(max_examples=40, deadline=None, database=None)
     @given(st.lists(ANSWERS, min_size=3, max_size=8))
     def grade(answers):
         begun = [packed([number, True, None]) for number in (1, 2, 3)]  # begin, resolve, forbid: then the hostile part
         peer = Peer([packed(STARTED), *begun, *(packed([n, *answer]) for n, answer in enumerate(answers, 4))])
-        report = Grader(bench, peer, [rung], Diagnosis({})).grade(of("hostile", {}), 5)
+        report = Grader(COURSE, [rung], items, peer, Diagnosis({})).grade(of("hostile", {}), 5)
         assert report.points == 0
         msgspec.json.encode(report)
 
-    def job(found):
-        nonlocal bench
-        bench = found
+    with collected(COURSE, [rung]) as items:
         grade()
-
-    bench = None
-    with_bench([rung.grader], job)
 
 
 @pytest.mark.parametrize(

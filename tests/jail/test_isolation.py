@@ -8,10 +8,10 @@ import time
 import pytest
 import torch
 
-from autograder.course import ROOT
+from autograder.grading.student import Student
 from autograder.jail.template import Limits, Template
 from autograder.jail.worker import Worker, WorkerDied, WorkerFlooded, WorkerTimeout
-from autograder.student import Student
+from tests.this_course import COURSE, ROOT
 
 
 def test_student_code_cannot_read_hidden_graders(submit):
@@ -28,9 +28,9 @@ def read(path):
 """
     )
     names = student.model.own.names()
-    secret_words = ("rung_", "milestone", "solutions", "handout", "mistakes", "alternatives", "course-secret")
+    secret_words = ("hidden", "milestone", "solutions", "handout", "mistakes", "alternatives", "course-secret")
     assert [name for name in names if any(word in name for word in secret_words)] == []
-    for path in (ROOT / "autograder" / "grading.py", ROOT / "pyproject.toml"):
+    for path in (ROOT / "autograder" / "grading" / "grader.py", ROOT / "pyproject.toml"):
         assert path.exists()
         [reply] = student.batch(student.model.own.read, [(str(path),)])
         assert reply.type == "FileNotFoundError"
@@ -282,7 +282,7 @@ def test_only_allowlisted_packages_can_be_imported(submit):
 
 
 def test_the_two_processes_of_a_twin_hash_differently(template, jail):
-    other = Template(hash_seed=1, jail=jail)
+    other = Template(COURSE.jail_contents, hash_seed=1, jail=jail)
     files = {"model/__init__.py": b"", "model/own.py": b"def order(): return hash('a')"}
     student = Student(lambda: Worker(template, files, Limits()), lambda: Worker(other, files, Limits()))
     student.begin(seed=0, seconds=10)

@@ -10,6 +10,7 @@ from autograder.jail import template
 from autograder.jail.inside import seccomp
 from autograder.jail.template import JailError, Limits, Template
 from autograder.jail.worker import Worker
+from tests.this_course import COURSE
 
 CALL = """
 import ctypes, os, socket, subprocess, sys
@@ -145,7 +146,7 @@ def test_programs_are_known_for_both_machines_and_no_other():
 def test_a_jail_that_cannot_be_closed_is_the_harnesses_fault(jail, monkeypatch, tmp_path):
     """A template whose filter is nonsense: the kernel refuses it, and no submission is blamed."""
     monkeypatch.setattr(template, "HERE", _with_a_broken_filter(tmp_path))
-    broken = Template(hash_seed=0, jail=jail)
+    broken = Template(COURSE.jail_contents, hash_seed=0, jail=jail)
     try:
         with pytest.raises(JailError, match="seccomp filter"):
             Worker(broken, {}, Limits())

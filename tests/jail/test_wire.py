@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.grading.student import StudentError
 from autograder.jail.inside import wire
 from autograder.jail.worker import BadReply, WorkerFlooded, WorkerLost
-from autograder.student import StudentError
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),

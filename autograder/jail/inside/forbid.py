@@ -14,6 +14,7 @@ import warnings
 import torch
 from faults import NotAllowed
 
+IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: a class written in C, which can only be replaced by name
 KEYS = (
     "CompositeImplicitAutograd", "CompositeExplicitAutograd", "CompositeExplicitAutogradNonFunctional", "CPU",
     "FuncTorchBatched", "FuncTorchBatchedDecomposition", "FuncTorchVmapMode", "NestedTensorCPU",
@@ -79,7 +80,7 @@ class Forbidden:
         for attribute in fnmatch.filter(dir(owner), pattern):
             original = getattr(owner, attribute)
             full_name = f"{owner_name}.{attribute}"
-            if isinstance(original, type):
+            if isinstance(original, type) and not original.__flags__ & IMMUTABLE_TYPE:
                 for method in ("__init__", "forward"):
                     self._disable(original, method, vars(original).get(method), full_name)
             elif callable(original):
