@@ -3,14 +3,13 @@
 import hashlib
 import importlib
 import json
-import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from data.errors import DataError
+from data.student_code import make_importable
 
 # GPT-2's pre-splitting pattern (Radford et al. 2019, encoder.py), which rung 5 prescribes.
 GPT2_PATTERN = r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
@@ -152,13 +151,7 @@ def _load_student(workspace: Path, saved: Path) -> Any:
             "There is no saved tokenizer.", saved, "train a BPETokenizer (rung 5) and save it there with its save()"
         )
     folder = workspace.resolve()
-    # Another workspace's `tokenizer` may have been imported before: one at a time. This one's folder stays on the path,
-    # because student code may import later on.
-    for name in [name for name in sys.modules if re.match(r"tokenizer(\.|$)", name)]:
-        del sys.modules[name]
-    others = [entry for entry in sys.path if not (Path(entry) / "tokenizer" / "bpe.py").exists()]
-    sys.path[:] = [str(folder), *others]
-    importlib.invalidate_caches()
+    make_importable(folder)
     try:
         bpe = importlib.import_module("tokenizer.bpe").BPETokenizer.load(saved)
         bpe.decode(bpe.encode("To be"))

@@ -4,16 +4,14 @@ This runs the learner's code in this process, on their own machine and by their 
 milestone 4 for the model, milestone 7 for `generate`, and the `transformers` package for weights and tokenizer.
 """
 
-import contextlib
 import importlib
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import torch
 
 from autograder.errors import UnusableInput
+from data.student_code import code_of
 
 PUBLISHED = "openai-community/gpt2"
 TOLERANCE = 1e-3  # float32 through twelve layers, on logits of size 100
@@ -38,7 +36,7 @@ def complete(
     """Loads GPT-2 into the model of the workspace `work` and lets it continue the prompt.
 
     source: a name on the Hugging Face hub (downloaded, then cached) or a folder with a saved checkpoint. temperature 0
-    always takes the likeliest token. Raises UnusableInput where the checkpoint can't be had, is no GPT-2, or does not
+    always takes the likeliest token. Raises UnusableInput if the checkpoint can't be had, is not a GPT-2, or does not
     compute the same in the learner's model; what the learner's own code raises passes through.
     """
     original, tokenizer = fetch(source)
@@ -79,7 +77,7 @@ def fetch(source: str):
 
 
 def configuration(config) -> dict:
-    """The arguments for the learner's GPTConfig. Raises UnusableInput where the architecture is not GPT-2's."""
+    """The arguments for the learner's GPTConfig. Raises UnusableInput if the architecture is not GPT-2's."""
     expected = {"model_type": "gpt2", "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5}
     for name, wanted in expected.items():
         if getattr(config, name, None) != wanted:
@@ -103,22 +101,3 @@ def named_weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """
     inner = {name.removeprefix("transformer."): t for name, t in state.items() if name.startswith("transformer.")}
     return {name: t for name, t in inner.items() if not name.endswith((".attn.bias", ".attn.masked_bias"))}
-
-
-@contextlib.contextmanager
-def code_of(work: Path) -> Iterator[None]:
-    """Makes the packages of a workspace importable, and forgets them afterwards."""
-    folder = str(work.resolve())
-    packages = {path.parent.name for path in work.glob("*/__init__.py")}
-    before = dict(sys.modules)
-    for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
-        del sys.modules[name]
-    sys.path.insert(0, folder)
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
-        for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
-            del sys.modules[name]
-        sys.modules.update({name: module for name, module in before.items() if name.partition(".")[0] in packages})

@@ -1,12 +1,18 @@
 """A cache of each test's own, and a small web server."""
 
+import hashlib
 import http.server
+import json
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from data import prepare
+from data.corpus import Corpus
 from data.embedded.generator import generate
+from tests.data.token_files import BPE, MERGES
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +69,26 @@ def server():
     running = Server()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def corpus(verse) -> Corpus:
+    return Corpus("verse", verse, hashlib.sha256(verse.encode()).hexdigest(), "MIT", "here")
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(prepare, "PIECE_CHARACTERS", 2_000)
+    monkeypatch.setattr(prepare.pieces, "__defaults__", (2_000,))
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch) -> Path:
+    """A learner's workspace with a tokenizer of rung 5, and its saved merges."""
+    folder = tmp_path / "work"
+    (folder / "tokenizer").mkdir(parents=True)
+    (folder / "tokenizer" / "__init__.py").write_text("")
+    (folder / "tokenizer" / "bpe.py").write_text(BPE)
+    (folder / "bpe.json").write_text(json.dumps(MERGES))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return folder

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from autograder.errors import UnusableInput
+from data.student_code import code_of
 from reports import gpt2
 from tests.this_course import SOLUTIONS
 
@@ -34,7 +35,7 @@ def next_token_loss(model, idx):
 
 @pytest.fixture
 def reference():
-    with gpt2.code_of(SOLUTIONS):
+    with code_of(SOLUTIONS):
         yield importlib.import_module("model.transformer")
 
 

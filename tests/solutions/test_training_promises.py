@@ -11,7 +11,7 @@ import time
 import pytest
 import torch
 
-from reports import gpt2
+from data.student_code import code_of
 from tests.this_course import SOLUTIONS
 
 SAVES_FOREVER = """
@@ -53,7 +53,7 @@ print(hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in model.parame
 @pytest.fixture
 def code():
     """Imports a module of the reference."""
-    with gpt2.code_of(SOLUTIONS):
+    with code_of(SOLUTIONS):
         yield importlib.import_module
 
 
