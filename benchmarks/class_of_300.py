@@ -25,20 +25,22 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from autograder import course, submission  # noqa: E402
-from autograder.audit.subjects import alternatives, mistakes, reference, solution  # noqa: E402
-from autograder.grading import Grader, with_grader  # noqa: E402
+from autograder.check_course.subjects import Subjects  # noqa: E402
+from autograder.grading.grader import open_grader  # noqa: E402
 from tests.attacks.catalogue import ATTACKS, CALLED, PREAMBLE  # noqa: E402
 
-RUNG, CORES = course.find(2), 2
+COURSE = course.read()
+RUNG, SUBJECTS = COURSE.rung(2), Subjects(COURSE)
+CORES = 2
 
 
 def works(size: int) -> list[dict[str, bytes]]:
     """Submissions of all kinds in turns, each with a note of its own, so that no two are equal."""
-    right = itertools.cycle([subject.files for subject in (solution(RUNG), *alternatives(RUNG))])
-    wrong = itertools.cycle([subject.files for _, subject in mistakes(RUNG)])
+    right = itertools.cycle([subject.files for subject in (SUBJECTS.solution(RUNG), *SUBJECTS.alternatives(RUNG))])
+    wrong = itertools.cycle([subject.files for _, subject in SUBJECTS.mistakes(RUNG)])
     codes = list(ATTACKS.values())[::2]  # all of them would be minutes of waiting for those that hang
     hostile = itertools.cycle(
-        [reference() | {"model/attention.py": (PREAMBLE + code + CALLED).encode()} for code in codes]
+        [SUBJECTS.reference | {"model/attention.py": (PREAMBLE + code + CALLED).encode()} for code in codes]
     )
     turns = itertools.cycle([right, wrong, wrong, hostile])
     return [next(next(turns)) | {"notes/name.md": f"student {number}\n".encode()} for number in range(size)]
@@ -75,17 +77,14 @@ def comparable(report: dict) -> dict:
 def different(folder: Path, there: list[Path]) -> list[str]:
     """The submissions whose report is not the one that grading them alone gives, and where it is not."""
     found: list[str] = []
-
-    def job(grader: Grader) -> None:
+    with open_grader(COURSE, [RUNG], jail="bubblewrap") as grader:
         for path in there:
             ours = json.loads(path.read_bytes())
             alone = grader.grade(submission.read(folder / path.stem), ours["seed"])
             theirs = json.loads(msgspec.json.encode(alone))
             if comparable(ours) != comparable(theirs):
                 pairs = zip(ours["milestones"][0]["items"], theirs["milestones"][0]["items"], strict=True)
-                found.extend(f"{path.stem}: {one}\n  alone: {two}" for one, two in pairs if one != two)
-
-    with_grader([RUNG], "bubblewrap", job)
+                found.extend(f"{path.stem}: {here}\n  alone: {there}" for here, there in pairs if here != there)
     return found
 
 

@@ -1,6 +1,6 @@
 """What grading costs: this harness, stock `nbgrader autograde`, pytest in a fresh process per submission, the floor.
 
-The same checks (`rung_2_checks.py`) grade the same 40 submissions in all four settings, in turns, so that whatever else
+The same checks (`rung_2_checks/checks.py`) grade the same 40 submissions in all four settings, in turns, so that whatever else
 the machine does hits all alike; and all four must agree on which checks each submission passes.
 
     python benchmarks/grading.py            # about five minutes on two cores
@@ -25,13 +25,15 @@ import msgspec
 import nbformat
 from tabulate import tabulate
 
-from autograder import course, grading
-from autograder.audit.subjects import alternatives, mistakes, solution
-from autograder.course import Item, Milestone
+from autograder import course
+from autograder.check_course.subjects import Subjects
+from autograder.course import Item, Rung
+from autograder.grading.grader import open_grader
 from autograder.submission import of
 
 HERE = Path(__file__).parent
-CHECKS = HERE / "rung_2_checks.py"
+CHECKS = HERE / "rung_2_checks" / "checks.py"
+COURSE = course.read()
 SUBMISSIONS, ROUNDS, CORES = 40, 4, 2
 FILE = "model/attention.py"
 
@@ -48,12 +50,12 @@ class Cost(msgspec.Struct):
         self.submissions += submissions
 
 
-class CheckedRung(Milestone):
+class CheckedRung(Rung):
     """Rung 2 with the frozen checks in place of its graders."""
 
     @property
     def grader(self) -> Path:
-        return CHECKS
+        return CHECKS.parent
 
 
 def names_of_checks() -> list[str]:
@@ -61,8 +63,8 @@ def names_of_checks() -> list[str]:
     return [part.name for part in tree.body if isinstance(part, ast.FunctionDef) and part.name.startswith("test_")]
 
 
-def rung() -> Milestone:
-    rung = course.find(2)
+def rung() -> Rung:
+    rung = COURSE.rung(2)
     items = [
         Item(id=name.removeprefix("test_").replace("_", "-"), title=name, points=1, hint="-", anchor="-")
         for name in names_of_checks()
@@ -72,9 +74,9 @@ def rung() -> Milestone:
 
 def subjects() -> dict[str, bytes]:
     """name -> model/attention.py: the reference, all alternatives, and mistakes spread over the catalogue."""
-    real = course.find(2)
-    right = [solution(real), *alternatives(real)]
-    wrong = [subject for mistake, subject in mistakes(real) if {edit.file for edit in mistake.edits} == {FILE}]
+    real, known = COURSE.rung(2), Subjects(COURSE)
+    right = [known.solution(real), *known.alternatives(real)]
+    wrong = [subject for mistake, subject in known.mistakes(real) if {edit.file for edit in mistake.edits} == {FILE}]
     wanted = SUBMISSIONS - len(right)
     chosen = right + [wrong[i * len(wrong) // wanted] for i in range(wanted)]
     return {subject.name: subject.files[FILE] for subject in chosen}
@@ -84,15 +86,12 @@ def subjects() -> dict[str, bytes]:
 
 
 def serve(connection) -> None:
-    def job(grader) -> None:
+    with contextlib.suppress(EOFError), open_grader(COURSE, [rung()], jail="bubblewrap") as grader:
         while (asked := connection.recv()) is not None:
             name, code = asked
             files = {"model/__init__.py": b"", FILE: code}
-            [result] = grader.grade(of(name, files), 0).milestones
+            [result] = grader.grade(of(name, files), 0).rungs
             connection.send((name, {item.title for item in result.items if item.status == "passed"}))
-
-    with contextlib.suppress(EOFError):
-        grading.with_grader([rung()], "bubblewrap", job)
 
 
 class Harness:

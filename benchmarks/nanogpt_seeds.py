@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from data import corpus as corpora  # noqa: E402
-from reports.climb import NANO_GPT_LOSS, ASSEMBLIES, climb, load  # noqa: E402
+from reports.climb import ASSEMBLIES, NANO_GPT_LOSS, climb, load  # noqa: E402
 
 SEEDS = 1337, 1338, 1339
 OUT = ROOT / ".ladder" / "nanogpt_seeds"
@@ -25,9 +25,9 @@ def main() -> None:
     corpus = corpora.load("tinyshakespeare")
     rows = []
     for seed in SEEDS:
-        rung = replace(ASSEMBLIES[-1], seed=seed)
-        climb(ROOT / "solutions", corpus, OUT / str(seed), rungs=[rung])
-        result = load(OUT / str(seed) / "climb.json")[rung.name]
+        assembly = replace(ASSEMBLIES[-1], seed=seed)
+        climb(ROOT / "solutions", corpus, OUT / str(seed), assemblies=[assembly])
+        result = load(OUT / str(seed) / "climb.json")[assembly.name]
         rows.append([seed, result.val_loss, result.val_loss - NANO_GPT_LOSS, result.train_loss, result.seconds])
     headers = ["seed", "val loss", f"above {NANO_GPT_LOSS}", "train loss", "seconds"]
     rows.append(["mean", *(sum(column) / len(SEEDS) for column in zip(*(row[1:] for row in rows), strict=True))])

@@ -30,8 +30,9 @@ class Evidence(msgspec.Struct, array_like=True, frozen=True):
 
     @classmethod
     def of(cls, record: list[list], error: BaseException | None) -> "Evidence":
-        by_itself = error is None or isinstance(error, Stopped)  # a need's label is in the record
-        return cls(msgspec.to_builtins(record), None if by_itself else _ending(error))
+        if isinstance(error, Stopped):  # the label of the `need` is in the record
+            error = None
+        return cls(msgspec.to_builtins(record), None if error is None else _ending(error))
 
     def equals(self, other: "Evidence") -> bool:
         return self.ended == other.ended and alike(self.record, other.record)
