@@ -1,3 +1,1 @@
-"""The package that grades: reads rungs, jails submissions, judges them, names mistakes."""
-
-__version__ = "0.1.0"
+"""The engine: reads a course, runs submissions in a jail, judges them, names mistakes. It names no course itself."""

@@ -1,7 +1,7 @@
 """What grading costs: this harness, stock `nbgrader autograde`, pytest in a fresh process per submission, the floor.
 
-The same checks (`rung_2_checks/checks.py`) grade the same 40 submissions in all four settings, in turns, so that whatever else
-the machine does hits all alike; and all four must agree on which checks each submission passes.
+The same checks (`rung_2_checks/checks.py`) grade the same 40 submissions in all four settings, in turns, so that
+whatever else the machine does hits all alike; and all four must agree on which checks each submission passes.
 
     python benchmarks/grading.py            # about five minutes on two cores
 """

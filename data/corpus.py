@@ -91,7 +91,7 @@ def _registered(name: str, entry: registry.Entry) -> Corpus:
 
 
 def _local_copy(entry: registry.Entry) -> Path | None:
-    """The file that the entry's environment variable names, where it is set."""
+    """The file that the entry's environment variable names, if it is set."""
     named = os.environ.get(entry.local_copy) if entry.local_copy else None
     return Path(named).expanduser() if named else None
 

@@ -79,12 +79,12 @@ def climb(
     """Trains every rung that is not done yet and returns the page as text; writes climb.json, .txt, .png and .svg to
     out.
 
-    A rung whose code is missing or broken is named in the page, and the others go on. Raises UnusableInput where the
+    A rung whose code is missing or broken is named in the page, and the others go on. Raises UnusableInput if the
     folder or the place for results cannot be used.
     """
     console = console or Console(stderr=True)
     if not code.is_dir():
-        raise UnusableInput(f"{code} is no workspace yet. To begin: make milestone-1")
+        raise UnusableInput(f"There is no workspace at {code} yet. To begin: make milestone-1")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -192,7 +192,7 @@ def last_words(log: Path, status: int) -> str:
 
 
 def load(path: Path) -> dict[str, Result]:
-    """The results so far; none where there is no file, or one that nobody can read any more."""
+    """The results so far; none if there is no file."""
     if not path.exists():
         return {}
     try:

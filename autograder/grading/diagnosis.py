@@ -2,7 +2,7 @@
 
 The records are made by `ladder check-course --record`: each mistake is graded as an ordinary jailed submission, and for
 each item that it fails, what the item sees on fixed inputs is kept. A wrong name is worse than none, so a mistake is
-named only where it explains what was seen, and where nothing that it would also break passed.
+named only if it explains what was seen, and if nothing that it would also break passed.
 """
 
 import math

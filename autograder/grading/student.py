@@ -22,7 +22,7 @@ MAX_WORDS, MAX_BASES, MAX_LINE = 2000, 20, 10**6  # what an honest description o
 
 
 class StudentError(Exception):
-    """The submission's code raised. Its own file and line are known where the traceback passed through them."""
+    """The submission's code raised. Its own file and line are known if the traceback passed through them."""
 
     def __init__(self, description: dict):
         try:

@@ -1,4 +1,4 @@
-"""Bounds a template and all its workers together by a cgroup (version 2), where the host grants one.
+"""Bounds a template and all its workers together by a cgroup (version 2), if the host grants one.
 
 Each worker has limits of its own; but limits of memory hold per process, and a worker may have several. A cgroup counts
 them together, and their files in memory. It is granted where the cgroup next above this process's own is writable and

@@ -50,7 +50,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def program(machine: str) -> bytes | None:
-    """The filter for a machine as `os.uname` calls it; None where its system calls are not known here."""
+    """The filter for a machine as `os.uname` calls it; None if its system calls are not known here."""
     if machine not in ARCHITECTURES or sys.byteorder != "little":
         return None
     column = list(ARCHITECTURES).index(machine)

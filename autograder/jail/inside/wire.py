@@ -165,7 +165,7 @@ _FIXED_EXTENSIONS = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
 
 
 def _count_values(body) -> None:
-    """Raises WireError where a message holds more values than anybody sends, before they are made."""
+    """Raises WireError if a message holds more values than anybody sends, before they are made."""
     place, count, end = 0, 0, len(body)
     while place < end:
         first = body[place]
