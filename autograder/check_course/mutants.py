@@ -129,9 +129,16 @@ def _place(node: cst.CSTNode, parents, skip: list[str]) -> str | None:
     return ".".join(reversed(names)) if function and not set(skip) & set(names) else None
 
 
+class _WithoutComments(cst.CSTTransformer):
+    def leave_Comment(self, original_node: cst.Comment, updated_node: cst.Comment):  # type: ignore[override]
+        return cst.RemoveFromParent()  # libcst allows it, its types do not
+
+
 def _shown(module: cst.Module, node: cst.CSTNode) -> str:
-    lines = (line.strip() for line in module.code_for_node(node).splitlines())
-    text = " ".join(line for line in lines if line and not line.startswith("#"))
+    """The node's code on one line, without comments: a new comment must not make a new mutant."""
+    bare = node.visit(_WithoutComments())
+    assert isinstance(bare, cst.CSTNode)  # a comment is never a whole mutant
+    text = " ".join(line.strip() for line in module.code_for_node(bare).splitlines() if line.strip())
     return f"`{text}`" if len(text) <= MOST else f"`{text[: MOST // 2]} … {text[-MOST // 2 :]}`"
 
 

@@ -232,12 +232,21 @@ def _difference(actual: torch.Tensor, expected: torch.Tensor, tolerated: float) 
     strain = float(ratio.max())
     if strain <= 1:
         return strain, None
-    index = [int(i) for i in torch.unravel_index(ratio.argmax(), ratio.shape)]
+    index = _unravelled(int(ratio.argmax()), ratio.shape)
     place = f" at [{', '.join(map(str, index))}] is" if index else " is"
     count = int((ratio > 1).sum())
     of = f" ({count} of {ratio.numel()} values differ)" if ratio.numel() > 1 else ""
     is_now, should_be = told_apart(a[tuple(index)].item(), e[tuple(index)].item())
     return strain, f"{place} {is_now}, should be {should_be}{of}"
+
+
+def _unravelled(place: int, shape: torch.Size) -> list[int]:
+    """The index of a flat place. (torch.unravel_index would import sympy for it, for seconds of the item's time.)"""
+    index: list[int] = []
+    for size in reversed(shape):
+        place, here = divmod(place, size)
+        index.insert(0, here)
+    return index
 
 
 def _values_seen(what: str, problem: str | None, actual: torch.Tensor, expected: torch.Tensor) -> str:

@@ -1,13 +1,21 @@
-"""Rung 3: one transformer block, from its parts: LayerNorm, FeedForward, and the two residual branches.
+"""One transformer block from its parts: LayerNorm, FeedForward, and the two residual branches of Block.
+
+The block is GPT-2's (Radford et al. 2019, section 2.3). LayerNorm is from Ba et al. 2016, GELU from Hendrycks and
+Gimpel 2016.
 
 Shapes: B batch, T time, C = n_embd. Every module here maps (..., C) to the same shape and keeps the input's dtype.
 """
+
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from model.attention import MultiHeadAttention
+
+if TYPE_CHECKING:  # this file arrives only with milestone 7
+    from model.cache import LayerCache
 
 
 class LayerNorm(nn.Module):
@@ -31,9 +39,9 @@ class LayerNorm(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (..., C) of any floating dtype -> the same shape and dtype."""
         ### BEGIN SOLUTION
-        mean = x.mean(dim=-1, keepdim=True)
-        variance = x.var(dim=-1, keepdim=True, correction=0)
-        return (x - mean) / torch.sqrt(variance + self.eps) * self.weight + self.bias
+        mean = x.mean(dim=-1, keepdim=True)  # (..., 1)
+        variance = x.var(dim=-1, keepdim=True, correction=0)  # (..., 1)
+        return (x - mean) / torch.sqrt(variance + self.eps) * self.weight + self.bias  # (..., C)
         ### END SOLUTION
 
     def load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
@@ -44,14 +52,14 @@ class LayerNorm(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """The per-token network: C -> 4C -> C, with GELU between (Radford et al. 2019; GELU: Hendrycks and Gimpel 2016).
+    """The network for each token: C -> 4C -> C with a GELU between (Hendrycks and Gimpel 2016, section 2).
 
     The GELU is the *tanh form*, as in GPT-2:
 
         gelu(u) = 0.5 * u * (1 + tanh(sqrt(2 / pi) * (u + 0.044715 * u**3)))
 
-    Its exact twin with the error function differs in the fourth digit, and graders compare nine. Dropout, if any, acts
-    on the result. Biases on the two layers are up to you.
+    The form with the error function differs in the fourth digit, and the grader compares nine. Dropout acts on the
+    result. Whether the two layers have biases is up to you.
     """
 
     def __init__(self, n_embd: int, dropout: float = 0.0):
@@ -65,15 +73,15 @@ class FeedForward(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (..., C) -> (..., C). Each token is treated alone."""
         ### BEGIN SOLUTION
-        hidden = F.gelu(self.c_fc(x), approximate="tanh")
-        return self.dropout(self.c_proj(hidden))
+        hidden = F.gelu(self.c_fc(x), approximate="tanh")  # (..., 4C)
+        return self.dropout(self.c_proj(hidden))  # (..., C)
         ### END SOLUTION
 
     def load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
         """Copies `c_fc.weight` (C, 4C), `c_fc.bias` (4C,), `c_proj.weight` (4C, C) and `c_proj.bias` (C,).
 
         Matrices are given as (in, out), so that y = x @ W + b; nn.Linear stores (out, in), hence the transpose. A layer
-        without a bias ignores a bias of zeros and raises ValueError for any other. Adapt this to your own layout.
+        without a bias ignores a bias of zeros and raises ValueError for any other. Adapt this if your layout differs.
         """
         for name, layer in (("c_fc", self.c_fc), ("c_proj", self.c_proj)):
             with torch.no_grad():
@@ -85,14 +93,14 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block: attention first, then feed-forward, each inside its own residual branch.
+    """A pre-norm transformer block: attention, then feed-forward, each inside its own residual branch.
 
         x = x + attention(norm_1(x))
         x = x + feed_forward(norm_2(x))
 
     The two norms are two modules with weights of their own. The stream x itself is neither normalised nor dropped: only
-    what goes into a branch is normalised, and dropout acts inside the branches (Radford et al. 2019, section 2.3; Xiong
-    et al. 2020 on why the order matters).
+    what goes into a branch is normalised, and dropout acts inside the branches. This is GPT-2's order (Radford et al.
+    2019, section 2.3); Xiong et al. 2020 explain why it matters.
     """
 
     def __init__(self, n_embd: int, n_head: int, block_size: int, dropout: float = 0.0):
@@ -104,11 +112,11 @@ class Block(nn.Module):
         self.mlp = FeedForward(n_embd, dropout)
         ### END SOLUTION
 
-    def forward(self, x: torch.Tensor, cache=None) -> torch.Tensor:
-        """x (B, T, C) -> (B, T, C), T <= block_size (else the attention raises ValueError).
+    def forward(self, x: torch.Tensor, cache: "LayerCache | None" = None) -> torch.Tensor:
+        """x (B, T, C) -> (B, T, C). If T > block_size, the attention raises ValueError.
 
-        The tensor x itself is left as it was. `cache` belongs to rung 7 (one layer's keys and values, handed on to the
-        attention); until then it stays None.
+        The tensor x itself is left as it was. `cache` belongs to milestone 7: one layer's keys and values, handed on to
+        the attention. Until then it stays None.
         """
         ### BEGIN SOLUTION
         x = x + self.attn(self.ln_1(x), cache=cache)

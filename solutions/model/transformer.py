@@ -1,16 +1,22 @@
-"""Rung 4: the whole language model: embeddings, n_layer blocks, a last norm, and a head tied to the token embedding.
+"""The whole language model: embeddings, n_layer blocks, a last norm, and a head tied to the token embedding.
+
+The model is GPT-2 (Radford et al. 2019, section 2.3). The tied head is from Press and Wolf 2017.
 
 Shapes: B batch, T time, C = n_embd, V = vocab_size. `idx` and `targets` are int64 (B, T).
 """
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from model.block import Block, LayerNorm
+
+if TYPE_CHECKING:  # this file arrives only with milestone 7
+    from model.cache import KVCache
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,8 @@ class GPT(nn.Module):
         x = block(x)                          n_layer times, each with its own weights
         logits = ln_f(x) @ wte.T              the head *is* the token embedding: one Parameter, used twice
 
-    The initialisation of GPT-2 is suggested (normal with std 0.02, biases zero, and the last matrix of each residual
-    branch smaller by 1 / sqrt(2 * n_layer)); what is judged is only that the first loss is within 10 % of ln V.
+    Suggested first weights are GPT-2's: normal with a standard deviation of 0.02, biases zero, and the last matrix of
+    each residual branch smaller by 1 / sqrt(2 * n_layer). Others are fine, if the first loss is within 10 % of ln V.
     """
 
     config: GPTConfig
@@ -51,39 +57,46 @@ class GPT(nn.Module):
         self.ln_f = LayerNorm(config.n_embd)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         self.lm_head.weight = self.wte.weight
+        self._initialise()
+        ### END SOLUTION
 
+    ### BEGIN SOLUTION
+    def _initialise(self) -> None:
+        """Gives every parameter GPT-2's first numbers; the norms keep their own weight of one."""
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
             elif name.endswith("c_proj.weight"):
                 # Each block adds to the stream twice: without this factor the stream would grow with the depth.
-                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * config.n_layer))
+                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * self.config.n_layer))
             elif parameter.ndim == 2:
                 nn.init.normal_(parameter, std=0.02)
-        ### END SOLUTION
 
-    def forward(self, idx: torch.Tensor, targets: torch.Tensor | None = None, cache=None):
-        """idx (B, T) -> (logits (B, T, V), loss). T > block_size raises ValueError.
+    ### END SOLUTION
+    def forward(
+        self, idx: torch.Tensor, targets: torch.Tensor | None = None, cache: "KVCache | None" = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """idx (B, T) -> (logits (B, T, V), loss). Raises ValueError if T > block_size.
 
         Without targets the loss is None. With targets (B, T), already shifted by one, it is the mean cross-entropy in
-        nats over the targets that are not -1; a target of -1 is ignored.
+        nats over the targets that are not -1. A target of -1 is ignored.
 
-        `cache` belongs to rung 7; until then it stays None. With a cache, the keys and values of earlier positions are
-        in it, the first new token stands at position cache.length, and cache.length + T may not exceed block_size.
+        `cache` belongs to milestone 7; until then it stays None. It holds the keys and values of earlier positions: the
+        first new token stands at position cache.length, and cache.length + T must not exceed block_size.
         """
         ### BEGIN SOLUTION
         start = 0 if cache is None else cache.length
         end = start + idx.shape[1]
         if end > self.config.block_size:
             raise ValueError(f"{end} positions do not fit: block_size is {self.config.block_size}")
-        positions = torch.arange(start, end, device=idx.device)
-        x = self.dropout(self.wte(idx) + self.wpe(positions))
+        positions = torch.arange(start, end, device=idx.device)  # (T,)
+        x = self.dropout(self.wte(idx) + self.wpe(positions))  # (B, T, C) + (T, C) -> (B, T, C)
         for layer, block in enumerate(self.h):
             x = block(x, cache=None if cache is None else cache.layers[layer])
-        logits = self.lm_head(self.ln_f(x))
+        logits = self.lm_head(self.ln_f(x))  # (B, T, V)
         if targets is None:
             return logits, None
-        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)  # ()
         return logits, loss
         ### END SOLUTION
 
@@ -93,16 +106,16 @@ class GPT(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
         ### END SOLUTION
 
-    def new_cache(self, batch_size: int):
-        """Rung 7: an empty cache of keys and values for `batch_size` rows, to pass to `forward`."""
+    def new_cache(self, batch_size: int) -> "KVCache":
+        """Milestone 7: an empty cache of keys and values for `batch_size` rows, to pass to `forward`."""
         ### BEGIN SOLUTION
-        from model.cache import KVCache  # imported here because the file arrives only with rung 7
+        from model.cache import KVCache  # imported here because the file arrives only with milestone 7
 
         return KVCache(self.config.n_layer)
         ### END SOLUTION
 
     def load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Copies weights under GPT-2's names, every matrix as (in, out). Adapt this to your own layout.
+        """Copies weights under GPT-2's names, every matrix as (in, out). Adapt this if your layout differs.
 
         `wte.weight` (V, C), `wpe.weight` (block_size, C), then `h.N.ln_1.*`, `h.N.attn.*`, `h.N.ln_2.*` and
         `h.N.mlp.*` for each block N from 0, and `ln_f.*`. There is no tensor for the head: it is tied to `wte`.

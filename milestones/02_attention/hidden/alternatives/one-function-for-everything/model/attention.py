@@ -1,4 +1,4 @@
-"""Head is multi-head attention with one head and an identity behind it; errors raised from a subclass of ValueError."""
+"""Head is multi-head attention with one head and no output projection; errors are of a subclass of ValueError."""
 
 import torch
 from torch import nn

@@ -39,7 +39,7 @@ class MultiHeadAttention(nn.Module):
     def __init__(self, n_embd, n_head, block_size, dropout=0.0):
         super().__init__()
         if n_embd % n_head != 0:
-            raise ValueError("n_embd is no multiple of n_head")
+            raise ValueError("n_embd is not a multiple of n_head")
         self.n_head, self.block_size = n_head, block_size
         self.input = nn.Linear(n_embd, 3 * n_embd)
         self.output = nn.Sequential(nn.Linear(n_embd, n_embd), nn.Dropout(dropout))
