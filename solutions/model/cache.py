@@ -1,8 +1,11 @@
-"""Rung 7: the KV cache: what attention has computed for earlier positions, kept for the next call.
+"""Rung 7: the KV cache: the keys and values that attention has computed for earlier positions, kept for the next call.
 
-Shapes: B batch, H = n_head, S positions so far, T new positions, D = head_size. The layout is yours: the graders ask
-only that `GPT.new_cache(batch_size)` returns something that `GPT.forward(idx, cache=...)` can use, and that each new
-cache is an empty one. `model/attention.py`, `model/block.py` and `model/transformer.py` take part.
+It works because no token looks to the right, so the key and the value of a position never change (Shazeer 2019). The
+layout is yours. The graders ask only that `GPT.new_cache(batch_size)` returns something that `GPT.forward(idx,
+cache=...)` can use, and that each new cache is an empty one. You will also change a few lines of `model/attention.py`,
+`model/block.py` and `model/transformer.py`.
+
+Shapes: B batch, H = n_head, S positions so far, T new positions, D = head_size.
 """
 
 import torch
@@ -13,8 +16,8 @@ class LayerCache:
 
     def __init__(self):
         ### BEGIN SOLUTION
-        self.k: torch.Tensor | None = None
-        self.v: torch.Tensor | None = None
+        self.k: torch.Tensor | None = None  # (B, H, S, D)
+        self.v: torch.Tensor | None = None  # (B, H, S, D)
         ### END SOLUTION
 
     @property
