@@ -1,28 +1,36 @@
-"""Byte-pair encoding (Gage 1994; Sennrich et al. 2016, arXiv:1508.07909; on bytes as in GPT-2, Radford et al. 2019).
+"""Byte-pair encoding: text to ids and back, with a vocabulary that is learned from text.
 
-Text is cut into pieces that look like words (PATTERN), each piece into its UTF-8 bytes. Training joins the most
-frequent pair of neighbours into a new token, again and again; encoding carries out the same joins in the same order.
-No join ever crosses the border of a piece.
+The text is cut into pieces that look like words (PATTERN), and each piece into its UTF-8 bytes. Training joins the most
+frequent pair of neighbours into a new token, again and again. Encoding makes the same joins in the same order. No join
+ever crosses the border of a piece.
 
-Ids: 0..255 are the bytes, 256 + i is the token that the i-th merge makes, and the special tokens come last.
+Ids: 0 to 255 are the bytes, 256 + i is the token that merge number i makes, and the special tokens come last.
+
+The algorithm is Gage's (1994, "A New Algorithm for Data Compression"), brought to words by Sennrich et al. (2016,
+arXiv:1508.07909) and to bytes by GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners").
 """
 
 import heapq
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import regex
 
-# GPT-2's pre-split: English contractions, letters, digits, other signs, each with one space before it; white space.
+# GPT-2's pieces: English contractions; letters, digits or other signs, with one space before them; white space.
 PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 
 
 class BPETokenizer:
-    """merges: list of (bytes, bytes), in the order of training; special_tokens: dict text -> id; vocab_size: int."""
+    """A trained tokenizer.
 
-    def __init__(self, merges, special_tokens=()):
-        """merges: list of (left, right) as bytes. special_tokens: texts in the order of their ids."""
+    merges: list of (bytes, bytes), in the order of training. special_tokens: dict from text to id. vocab_size: int.
+    """
+
+    def __init__(self, merges: Iterable[tuple[bytes, bytes]], special_tokens: Iterable[str] = ()):
+        """merges: pairs (left, right). special_tokens: their texts, in the order of their ids."""
         ### BEGIN SOLUTION
         self.merges = [(bytes(left), bytes(right)) for left, right in merges]
         self.tokens = [bytes([byte]) for byte in range(256)] + [left + right for left, right in self.merges]
@@ -30,35 +38,40 @@ class BPETokenizer:
         self.vocab_size = len(self.tokens) + len(self.special_tokens)
         ids = {token: i for i, token in enumerate(self.tokens)}
         self.ranks = {(ids[left], ids[right]): 256 + i for i, (left, right) in enumerate(self.merges)}
-        self.pieces = {}  # piece -> its ids: natural text repeats its words
+        self.pieces = {}  # piece -> its ids, because natural text repeats its words
         ### END SOLUTION
 
     @classmethod
-    def train(cls, text, vocab_size, special_tokens=()):
-        """Learns merges until the vocabulary has vocab_size entries: 256 bytes, merges and special tokens together.
+    def train(cls, text: str, vocab_size: int, special_tokens: Sequence[str] = ()) -> "BPETokenizer":
+        """Learns merges until bytes, merges and special tokens together are vocab_size entries.
 
-        Each merge joins a pair of neighbouring tokens that is as frequent as any in the text so far; ties may go either
-        way, but the same way in every process. Fewer merges where no pair is left. Special tokens are not looked for
-        in the text. Raises ValueError where vocab_size is less than 256 bytes and the special tokens need.
+        Each merge joins a pair of neighbouring tokens that is as frequent as any in the text so far. Ties may go either
+        way, but must go the same way in every process. There are fewer merges if no pair is left. The texts of special
+        tokens are ordinary text here. Raises ValueError if vocab_size has no room for 256 bytes and the special tokens.
         """
         ### BEGIN SOLUTION
         wanted = vocab_size - 256 - len(special_tokens)
         if wanted < 0:
             raise ValueError(
-                f"vocab_size {vocab_size} is too small for 256 bytes and {len(special_tokens)} special tokens"
+                f"vocab_size {vocab_size} has no room for the bytes and {len(special_tokens)} special tokens"
             )
         counted = Counter(regex.findall(PATTERN, text))
-        return cls(_learn([list(piece.encode()) for piece in counted], list(counted.values()), wanted), special_tokens)
+        words = [list(piece.encode()) for piece in counted]
+        return cls(_learn(words, list(counted.values()), wanted), special_tokens)
         ### END SOLUTION
 
-    def encode(self, text, allowed_special=frozenset()) -> list[int]:
-        """Ids of the text. A special token's text becomes its id only if allowed_special has it, the longest first."""
+    def encode(self, text: str, allowed_special: frozenset[str] | set[str] = frozenset()) -> list[int]:
+        """The ids of the text.
+
+        The text of a special token becomes its id only if allowed_special holds it. If several of them begin at one
+        place, the longest wins.
+        """
         ### BEGIN SOLUTION
         allowed = sorted((t for t in allowed_special if t in self.special_tokens), key=len, reverse=True)
         parts = regex.split(f"({'|'.join(map(regex.escape, allowed))})", text) if allowed else [text]
         ids = []
         for number, part in enumerate(parts):
-            if number % 2:  # split puts what it captured, the special tokens, at the odd places
+            if number % 2:  # split puts what it captured, the special tokens, in the odd places
                 ids.append(self.special_tokens[part])
             else:
                 for piece in regex.findall(PATTERN, part):
@@ -67,8 +80,8 @@ class BPETokenizer:
         ### END SOLUTION
 
     ### BEGIN SOLUTION
-    def _encode_piece(self, piece):
-        """Joins the pair of the lowest rank, everywhere in the piece, until no pair has one."""
+    def _encode_piece(self, piece: str) -> list[int]:
+        """Joins the pair of the lowest rank, everywhere in the piece, until no pair has a rank."""
         if piece not in self.pieces:
             ids = list(piece.encode())
             while len(ids) > 1:
@@ -80,8 +93,11 @@ class BPETokenizer:
         return self.pieces[piece]
 
     ### END SOLUTION
-    def decode_bytes(self, ids) -> bytes:
-        """The bytes that the ids stand for; a special token gives its text in UTF-8. ValueError for an unknown id."""
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """The bytes that the ids stand for. A special token gives its text in UTF-8.
+
+        ids: a list or a 1-D tensor. Raises ValueError for an id that no token has.
+        """
         ### BEGIN SOLUTION
         special = {i: text.encode() for text, i in self.special_tokens.items()}
         out = []
@@ -92,13 +108,13 @@ class BPETokenizer:
         return b"".join(out)
         ### END SOLUTION
 
-    def decode(self, ids) -> str:
-        """The text of a list or 1-D tensor of ids; bytes that are no valid UTF-8 become U+FFFD."""
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of a list or 1-D tensor of ids. Bytes that are not valid UTF-8 become U+FFFD."""
         ### BEGIN SOLUTION
         return self.decode_bytes(ids).decode("utf-8", errors="replace")
         ### END SOLUTION
 
-    def save(self, path):
+    def save(self, path: Path | str) -> None:
         """Writes everything that `load` needs to one file, in a format of your choice."""
         ### BEGIN SOLUTION
         merges = [(left.hex(), right.hex()) for left, right in self.merges]
@@ -107,7 +123,7 @@ class BPETokenizer:
         ### END SOLUTION
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path | str) -> "BPETokenizer":
         """The tokenizer that `save` wrote: the same merges, special tokens and ids."""
         ### BEGIN SOLUTION
         with open(path, encoding="utf-8") as file:
@@ -117,15 +133,15 @@ class BPETokenizer:
         ### END SOLUTION
 
     def mergeable_ranks(self) -> dict[bytes, int]:
-        """Every byte and every merged token with its id, without special tokens: what tiktoken.Encoding takes."""
+        """Every byte and every merged token with its id, without the special tokens: what tiktoken.Encoding takes."""
         ### BEGIN SOLUTION
         return {token: i for i, token in enumerate(self.tokens)}
         ### END SOLUTION
 
 
 ### BEGIN SOLUTION
-def _join(ids, pair, new):
-    """ids with each occurrence of pair replaced by new, from the left: in a a a the first two are joined."""
+def _join(ids: list[int], pair: tuple[int, int], new: int) -> list[int]:
+    """The ids with each occurrence of the pair replaced by `new`, from the left: in a a a the first two are joined."""
     out, i = [], 0
     while i < len(ids):
         if i + 1 < len(ids) and (ids[i], ids[i + 1]) == pair:
@@ -137,44 +153,63 @@ def _join(ids, pair, new):
     return out
 
 
-def _learn(words, counts, wanted):
-    """Up to `wanted` merges from words (lists of byte values) that occur `counts` times each.
-
-    The counts of all pairs are kept up to date: a merge changes only the words that hold its pair. The heap may hold
-    outdated counts; they are noticed when they come up.
-    """
+def _learn(words: list[list[int]], counts: list[int], wanted: int) -> list[tuple[bytes, bytes]]:
+    """Up to `wanted` merges from words, each a list of bytes, that occur `counts` times each."""
     tokens = [bytes([byte]) for byte in range(256)]
-    totals, where = Counter(), defaultdict(set)
-    for w, word in enumerate(words):
-        for pair in pairwise(word):
-            totals[pair] += counts[w]
-            where[pair].add(w)
-    heap = [(-count, pair) for pair, count in totals.items()]
-    heapq.heapify(heap)
     merges = []
-    while heap and len(merges) < wanted:
-        count, pair = heapq.heappop(heap)
-        if -count != totals[pair]:
-            if totals[pair] > 0:
-                heapq.heappush(heap, (-totals[pair], pair))
-            continue
-        merges.append((tokens[pair[0]], tokens[pair[1]]))
-        tokens.append(tokens[pair[0]] + tokens[pair[1]])
-        raised = set()
-        for w in where.pop(pair):
-            old, new = words[w], _join(words[w], pair, len(tokens) - 1)
-            for other in pairwise(old):
-                totals[other] -= counts[w]
-            for other in pairwise(new):
-                totals[other] += counts[w]
-                where[other].add(w)
-                if len(tokens) - 1 in other:
-                    raised.add(other)
-            words[w] = new
-        del totals[pair]
-        for other in raised:
-            heapq.heappush(heap, (-totals[other], other))
+    pairs = _Pairs(words, counts)
+    while len(merges) < wanted and (pair := pairs.pop_most_frequent()) is not None:
+        left, right = tokens[pair[0]], tokens[pair[1]]
+        merges.append((left, right))
+        pairs.join(pair, len(tokens))
+        tokens.append(left + right)
     return merges
+
+
+class _Pairs:
+    """The pairs of neighbours in words that occur `counts` times each, and how often each pair occurs.
+
+    A join changes only the words that hold its pair, so `totals` is kept up to date and never counted anew. A total in
+    the heap may have fallen since it was put there, so it is compared with `totals` when it comes up.
+    """
+
+    def __init__(self, words: list[list[int]], counts: list[int]):
+        self.words, self.counts = words, counts
+        self.totals = Counter()  # pair -> how often it occurs
+        self.where = defaultdict(set)  # pair -> the numbers of the words that hold it, or held it once
+        for w, word in enumerate(words):
+            for pair in pairwise(word):
+                self.totals[pair] += counts[w]
+                self.where[pair].add(w)
+        self.heap = [(-total, pair) for pair, total in self.totals.items()]
+        heapq.heapify(self.heap)
+
+    def pop_most_frequent(self) -> tuple[int, int] | None:
+        """The most frequent pair, of several the smallest; None if no pair is left."""
+        while self.heap:
+            negative, pair = heapq.heappop(self.heap)
+            total = self.totals[pair]
+            if total == -negative:
+                return pair
+            if total > 0:
+                heapq.heappush(self.heap, (-total, pair))
+        return None
+
+    def join(self, pair: tuple[int, int], new: int) -> None:
+        """Joins the pair into the id `new` in every word."""
+        made = set()
+        for w in self.where.pop(pair):
+            before, after = self.words[w], _join(self.words[w], pair, new)
+            for old in pairwise(before):
+                self.totals[old] -= self.counts[w]
+            for fresh in pairwise(after):
+                self.totals[fresh] += self.counts[w]
+                self.where[fresh].add(w)
+                if new in fresh:
+                    made.add(fresh)
+            self.words[w] = after
+        for fresh in made:
+            heapq.heappush(self.heap, (-self.totals[fresh], fresh))
 
 
 ### END SOLUTION

@@ -1,4 +1,6 @@
-"""Text to token ids and back, one character at a time."""
+"""CharTokenizer: text to token ids and back, one character at a time."""
+
+from collections.abc import Iterable
 
 import torch
 
@@ -6,7 +8,7 @@ import torch
 class CharTokenizer:
     """A vocabulary of single characters. Ids run from 0 to vocab_size - 1 and are the same in every process."""
 
-    def __init__(self, characters):
+    def __init__(self, characters: Iterable[str]):
         """characters: the vocabulary in the order of its ids, each character once."""
         ### BEGIN SOLUTION
         self.characters = list(characters)
@@ -15,13 +17,14 @@ class CharTokenizer:
 
     @classmethod
     def from_text(cls, text: str) -> "CharTokenizer":
-        """The tokenizer of all characters in `text`; the same text gives the same ids in every process."""
+        """The tokenizer of all characters in `text`. The same text gives the same ids in every process."""
         ### BEGIN SOLUTION
         return cls(sorted(set(text)))
         ### END SOLUTION
 
     @property
     def vocab_size(self) -> int:
+        """How many characters there are."""
         ### BEGIN SOLUTION
         return len(self.characters)
         ### END SOLUTION
@@ -35,8 +38,8 @@ class CharTokenizer:
         return [self.ids[character] for character in text]
         ### END SOLUTION
 
-    def decode(self, ids) -> str:
-        """The text of a list or 1-D tensor of ids. Raises ValueError for an id outside 0..vocab_size - 1."""
+    def decode(self, ids: Iterable[int] | torch.Tensor) -> str:
+        """The text of a list or 1-D tensor of ids. Raises ValueError if an id is outside 0..vocab_size - 1."""
         ### BEGIN SOLUTION
         ids = ids.tolist() if isinstance(ids, torch.Tensor) else list(ids)
         for i in ids:

@@ -1,22 +1,33 @@
-"""A run on disk: everything that is needed to go on as if nothing had happened."""
+"""Checkpoints: a run on disk, with everything that is needed to go on as if nothing had happened."""
 
 import dataclasses
 import os
+from typing import Any
 
 import torch
+from torch import nn
 
 
-def save_checkpoint(path, *, model, optimizer, step, config, tokenizer_hash, rng):
-    """Writes a checkpoint to the file `path`, making its folder if need be.
+def save_checkpoint(
+    path: str | os.PathLike,
+    *,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    config: Any,
+    tokenizer_hash: str,
+    rng: dict[str, torch.Tensor],
+) -> None:
+    """Writes a checkpoint to the file `path`, and makes its folder if need be.
 
     model, optimizer: their state_dicts are stored
-    step:             int, updates made so far
+    step:             updates made so far
     config:           a dataclass (TrainConfig); its fields are stored as a dict
-    tokenizer_hash:   str, says which tokenizer made the ids
-    rng:              dict of tensors, states of random generators; what is in it is the caller's business
+    tokenizer_hash:   says which tokenizer made the ids
+    rng:              states of random generators; the caller decides which, and what they are called
 
-    Atomic: at every moment `path` holds a whole checkpoint, the old one or the new one. Where writing fails (a full
-    disk), the error is raised and the old checkpoint is still there, whole.
+    Saving is atomic: at every moment `path` holds a whole checkpoint, the old one or the new one. If writing fails (a
+    full disk), the error is raised and the old checkpoint is still there, whole.
     """
     ### BEGIN SOLUTION
     content = {
@@ -29,12 +40,12 @@ def save_checkpoint(path, *, model, optimizer, step, config, tokenizer_hash, rng
     }
     path = os.fspath(path)
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    unfinished = path + ".unfinished"  # in the same folder: renaming is atomic only within one file system
+    unfinished = path + ".unfinished"  # in the same folder: a rename is atomic only within one file system
     try:
         with open(unfinished, "wb") as file:
             torch.save(content, file)
             file.flush()
-            os.fsync(file.fileno())  # on the disk before the name moves, or a power cut leaves an empty file
+            os.fsync(file.fileno())  # before the name moves, or a power cut could leave an empty file
         os.replace(unfinished, path)
     except BaseException:
         if os.path.exists(unfinished):
@@ -43,11 +54,11 @@ def save_checkpoint(path, *, model, optimizer, step, config, tokenizer_hash, rng
     ### END SOLUTION
 
 
-def load_checkpoint(path) -> dict:
+def load_checkpoint(path: str | os.PathLike) -> dict:
     """What save_checkpoint stored, with the keys "model", "optimizer", "step", "config", "tokenizer_hash" and "rng".
 
-    Tensors are on the CPU. Safe for files of strangers: a file that would run code while it is read (any pickle can)
-    raises an error instead.
+    Tensors are on the CPU. A stranger's file can be loaded safely: if it would run code while it is read (any pickle
+    can), an error is raised instead.
     """
     ### BEGIN SOLUTION
     return torch.load(path, map_location="cpu", weights_only=True)

@@ -1,18 +1,20 @@
-"""How fast to learn, and when."""
+"""The learning rate of each update: a linear warm-up, then half a cosine, then a floor.
+
+The cosine is that of Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", equation 5.
+"""
 
 import math
 
 
-def learning_rate(step, *, max_lr, min_lr, warmup_steps, max_steps) -> float:
-    """The learning rate of update number `step`, counted from 0: a straight warm-up, half a cosine, a floor.
+def learning_rate(step: int, *, max_lr: float, min_lr: float, warmup_steps: int, max_steps: int) -> float:
+    """The learning rate of update number `step`, counted from 0, as a Python float.
 
     step < warmup_steps:   rises in a straight line towards max_lr. Three slopes are published, and all are right:
                            max_lr * step / w, max_lr * (step + 1) / w, max_lr * (step + 1) / (w + 1), w = warmup_steps
-    up to max_steps:       from max_lr at step warmup_steps down to min_lr at step max_steps along half a cosine
-                           (Loshchilov and Hutter 2017, "SGDR", equation 5)
+    up to max_steps:       falls along half a cosine, from max_lr at step warmup_steps to min_lr at step max_steps
     step >= max_steps:     min_lr
 
-    Returns a Python float. 0 <= warmup_steps < max_steps and min_lr <= max_lr. warmup_steps = 0 starts at max_lr.
+    0 <= warmup_steps < max_steps and min_lr <= max_lr. With warmup_steps = 0 the first update uses max_lr.
     """
     ### BEGIN SOLUTION
     if step < warmup_steps:

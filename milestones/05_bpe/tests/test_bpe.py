@@ -26,8 +26,8 @@ def test_vocab_size_counts_bytes_merges_and_special_tokens():
 
 def test_training_stops_where_no_pair_is_left():
     tokenizer = BPETokenizer.train("ab cd", 300)
-    assert len(tokenizer.merges) == 3, "a+b, c+d, and ' '+cd or so; then each piece is one token"
-    assert tokenizer.vocab_size == 259, "vocab_size is what there is"
+    assert len(tokenizer.merges) == 3, "such as a+b, c+d and ' '+cd; then each piece is one token"
+    assert tokenizer.vocab_size == 259, "vocab_size is the number of entries that there are"
     assert BPETokenizer.train("", 300).merges == []
 
 
@@ -89,7 +89,7 @@ def test_each_call_of_encode_starts_anew():
 def test_bytes_are_joined_before_they_are_read():
     tokenizer = BPETokenizer.train("", 256)
     assert tokenizer.decode([236, 149, 136]) == "안", "the three bytes of one character, in three tokens"
-    assert tokenizer.decode([97, 191, 98]) == "a\ufffdb", "191 alone is no UTF-8, and becomes U+FFFD"
+    assert tokenizer.decode([97, 191, 98]) == "a\ufffdb", "191 alone is not UTF-8, and becomes U+FFFD"
 
 
 @pytest.mark.parametrize("unknown", [-1, 260])
