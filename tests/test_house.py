@@ -84,6 +84,7 @@ def test_the_engine_names_no_course(file):
     for node in ast.walk(tree):
         text = node.value if isinstance(node, ast.Constant) and id(node) not in docstrings else ""
         for said in (str(text), getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", "") or ""):
+            said = said.replace("CSTTransformer", "")  # libcst's word for code that changes code
             assert not [word for word in COURSE_WORDS if word in said.lower()], f"line {node.lineno}: {said}"
 
 
