@@ -194,7 +194,7 @@ def monte_carlo(seed: int, scenes: int) -> tuple[float, float]:
         writer.pieces.clear()
         grammar.scene(writer)
         drawn.append(realised("".join(writer.pieces)))
-    characters = sum(one.characters for one in drawn)
-    estimate = math.fsum(one.nats for one in drawn) / characters
-    squares = math.fsum((one.nats - estimate * one.characters) ** 2 for one in drawn)
+    characters = sum(scene.characters for scene in drawn)
+    estimate = math.fsum(scene.nats for scene in drawn) / characters
+    squares = math.fsum((scene.nats - estimate * scene.characters) ** 2 for scene in drawn)
     return estimate, math.sqrt(squares * scenes / (scenes - 1)) / characters

@@ -197,7 +197,7 @@ def test_the_cost_of_a_scene_is_right_for_each_number_of_people(people):
         if enter.count(",") + 2 == people:
             drawn.append(realised(text))
     expected = entropy.scene(people, chance)
-    ratio = sum(one.nats for one in drawn) / sum(one.characters for one in drawn)
+    ratio = sum(scene.nats for scene in drawn) / sum(scene.characters for scene in drawn)
     assert ratio == pytest.approx(expected.nats / expected.characters, rel=0.01)
 
 

@@ -86,7 +86,7 @@ def test_a_gpt_resumed_in_another_process_is_the_same_to_the_last_bit(tmp_path):
     assert trained(tmp_path / "broken", cut=13) == ""
     assert trained(tmp_path / "broken", resume_from=tmp_path / "broken" / "checkpoint.pt") == whole
     rows = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "broken")]
-    assert [len(one) for one in rows] == [3, 3]
+    assert [len(row) for row in rows] == [3, 3]
 
 
 def test_accumulation_equals_the_big_batch_for_a_gpt(code):
@@ -103,8 +103,8 @@ def test_accumulation_equals_the_big_batch_for_a_gpt(code):
         for model, micro_batches in ((first, batches), (second, whole))
     ]
     assert losses[0] == pytest.approx(losses[1], abs=1e-12)
-    for one, other in zip(first.parameters(), second.parameters(), strict=True):
-        assert torch.allclose(one, other, rtol=0, atol=1e-12)
+    for ours, peers in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.allclose(ours, peers, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("cuda", "mps", "wanted"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])

@@ -213,8 +213,8 @@ def test_the_counts_before_and_after_step_2():
     assert shown == {pair: (old.get(pair, 0), new.get(pair, 0)) for pair in {*old, *new}}
     ledger = HANDOUT.code("Speed")["ledger"]
     change: dict = {}
-    for one, other in zip(before, after, strict=True):
-        for pair, entry in ledger(one, other).items():
+    for old_line, new_line in zip(before, after, strict=True):
+        for pair, entry in ledger(old_line, new_line).items():
             change[pair] = change.get(pair, 0) + entry
     assert change == {pair: new - old for pair, (old, new) in shown.items() if new != old}
     drawn = re.findall(r"([␣\w]+\+\w+) +([+-]1)", HANDOUT.section("Speed"))
