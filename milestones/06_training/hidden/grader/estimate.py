@@ -51,7 +51,7 @@ def expect_estimate(student, expect, what, text, weights, seed):
     expect.need(f"{what}: it is a float", is_float, rule="estimate_loss must return a Python float.")
     passes = passes_of(student, model)
     starts = expect_windows(expect, what, passes, text)
-    modes = sorted({bool(one["training"]) for one in passes})
+    modes = sorted({bool(forward["training"]) for forward in passes})
     expect.true(
         f"{what}: the model is in eval mode",
         modes == [False],
@@ -87,7 +87,7 @@ def expect_mean(expect, what, value, passes, starts, losses, noisy):
 
 def batch_means(losses, passes, starts):
     """The mean loss of each batch, (number of batches,)."""
-    lengths = [one["x"].shape[1] for one in passes]
+    lengths = [forward["x"].shape[1] for forward in passes]
     return torch.stack(
         [
             torch.stack([losses[start : start + length] for start in part]).mean()
@@ -98,7 +98,7 @@ def batch_means(losses, passes, starts):
 
 def covers(text, passes, starts):
     """Whether (nearly) every position of the text was measured."""
-    lengths = [one["x"].shape[1] for one in passes]
+    lengths = [forward["x"].shape[1] for forward in passes]
     positions = {
         start + offset
         for part, length in zip(starts, lengths, strict=True)
@@ -191,7 +191,7 @@ def expect_undisturbed_numbers(student, expect, mode, model, text):
 
 def expect_no_gradients(student, expect, mode, model):
     """No pass of the estimate had gradients on, and no parameter has one now."""
-    graded = sorted({bool(one["grad"]) for one in passes_of(student, model)})
+    graded = sorted({bool(forward["grad"]) for forward in passes_of(student, model)})
     expect.true(
         f"{mode} mode: gradients are off while measuring",
         graded == [False],
@@ -212,7 +212,7 @@ def expect_own_device(student, expect, text):
     away.to("meta")
     with contextlib.suppress(StudentError):  # a tensor on meta has no data, so reading the loss raises
         estimated(student, away, text.ids, seed=3, batches=1)
-    devices = sorted({one["device"] for one in passes_of(student, away)})
+    devices = sorted({forward["device"] for forward in passes_of(student, away)})
     expect.true(
         "the batches are on the model's device",
         devices in ([], ["meta"]),

@@ -50,7 +50,7 @@ def by_chance(losses, windows):
 
 def expect_windows(expect, what, passes, text):
     """Every forward pass was given windows of the text, with targets one later; returns each pass's starts in it."""
-    starts = [text.starts(one["x"]) if has_rows(one) else [None] for one in passes]
+    starts = [text.starts(forward["x"]) if has_rows(forward) else [None] for forward in passes]
     expect.need(
         f"{what}: all inputs are windows of the ids",
         bool(starts) and all(start is not None for part in starts for start in part),
@@ -59,7 +59,7 @@ def expect_windows(expect, what, passes, text):
     )
     expect.true(
         f"{what}: all targets are the ids one later",
-        all(has_targets(one, text) for one in passes),
+        all(has_targets(forward, text) for forward in passes),
         rule="The targets of a window must be the ids one later.",
     )
     return starts

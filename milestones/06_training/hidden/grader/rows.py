@@ -44,7 +44,7 @@ def test_train_rows(student, draw, expect):
 
 def losses_of(passes):
     """The loss of each forward pass of an update; None if they were computed outside the model, from its logits."""
-    losses = [one.get("loss") for one in passes if is_update(one)]
+    losses = [forward.get("loss") for forward in passes if is_update(forward)]
     return losses if all(isinstance(loss, float) for loss in losses) else None
 
 

@@ -27,6 +27,10 @@ from .whole_run import RUN, Run, config_for, draw_ids, trained
 
 AGREE = "zero"  # tolerance of the weights at the end: a clipped norm is right with and without a small eps
 EARLY, LATE = 100, 200  # of 300 ids: batches from everywhere begin before the one and after the other
+TOO_HIGH = 100  # nats above the first update's loss
+LEAP = 140.0  # nats of a token that the model is sure will not come; half of them in a window give 56 or 84
+STANDING_STILL = 1e-12  # a learning rate at which the weights stay what they are
+CLIMBS = "A loss more than 100 nats above the first update's must end the run at once, however many updates it took."
 AT_ONCE = 4  # updates: the loss explodes in the second or third, depending on the warm-up; one more does no harm
 
 
@@ -39,7 +43,7 @@ def replay(run, updates, rates, *, kept=None, times=1, **changes):
     adam = AdamW(run.weights, options["betas"], options["weight_decay"])
     for (x, y), rate in zip(updates, rates, strict=True):
         _, gradients = gradient(adam.weights, [(x[:kept], y[:kept])])
-        adam.step(clipped([times * one for one in gradients], options["grad_clip"]), rate)
+        adam.step(clipped([times * gradient for gradient in gradients], options["grad_clip"]), rate)
     return flat(adam.weights)
 
 
@@ -208,6 +212,46 @@ def test_train_stops(student, draw, expect):
             )
         expect_helpful(expect, case, error.message, updates)
         expect_sound_checkpoint(student, expect, case, out_dir)
+    for seed in (1, 2, 3):
+        expect_measured_from_the_first(student, expect, seed)
+
+
+def expect_measured_from_the_first(student, expect, seed):
+    """A loss that climbs in several updates, of which none adds 100 nats, ends the run like one that leaps."""
+    updates = 40
+    model = new_model(student, echoing_weights())
+    changes = {"steps": updates, "eval_interval": updates, "batch_size": 1, "accumulation_steps": 1, "seed": seed}
+    still = {"max_lr": STANDING_STILL, "min_lr": STANDING_STILL, "weight_decay": 0.0}
+    config = config_for(student, f"climb_{seed}", **changes, **still)
+    student.attempt(student.train.loop.train, model, climbing_ids(), climbing_ids(), config)
+    losses = [update.get("loss") for update in training_passes(student, model)]
+    if not losses or None in losses:  # a style whose model is never given the targets shows no losses
+        return
+    over = [number for number, loss in enumerate(losses) if loss > losses[0] + TOO_HIGH]
+    last = over[0] if over else updates - 1
+    expect.true(
+        f"seed {seed}: the run ends with the first update whose loss is too high",
+        len(losses) == last + 1,
+        rule=CLIMBS,
+        saw=f"The run made {len(losses)} updates and should have made {last + 1}; the losses were"
+        f" {', '.join(f'{loss:.0f}' for loss in losses[:16])} …",
+        record=False,  # how many updates that takes depends on the order in which windows are drawn
+    )
+
+
+def echoing_weights():
+    """A model that is sure that each of its first C tokens comes twice: a loss of 0 if it does, of LEAP if not."""
+    gain = torch.tensor(LEAP, dtype=torch.float64)
+    table = torch.zeros(V, C, dtype=torch.float64)
+    table[:C] = torch.eye(C)
+    return [gain, table, 20 * torch.eye(C, dtype=torch.float64), torch.zeros(C, dtype=torch.float64)]
+
+
+def climbing_ids():
+    """Equal parts in which the next token is the same always, every other time, and never."""
+    part = 120
+    parts = [torch.zeros(part), torch.arange(part) // 2 % C, torch.arange(part) % C]
+    return torch.cat(parts).to(torch.int64)
 
 
 def expect_stopped(expect, case, error, updates):

@@ -88,13 +88,13 @@ def left_behind(student, model, after, weights):
     """Of a step that moved nothing: whether there are gradients now. None if it moved the weights."""
     if not equal_bits(after, flat(weights)):
         return None
-    return any(one is not None and bool(one.ne(0).any()) for one in student.gradients(model))
+    return any(gradient is not None and bool(gradient.ne(0).any()) for gradient in student.gradients(model))
 
 
 def expect_one_after_the_other(student, expect, model, n):
     """Each micro-batch had its own forward and backward pass before the next one began."""
     events = student.value(model.events)
-    shapes = [list(one["x"].shape) for one in passes_of(student, model) if one["grad"]]
+    shapes = [list(forward["x"].shape) for forward in passes_of(student, model) if forward["grad"]]
     apart = isinstance(events, list) and ("forward", "forward") not in itertools.pairwise(events)
     expect.true(
         f"{n} micro-batches pass one after the other",

@@ -74,7 +74,7 @@ def distance(some, others):
 def clipped(gradients, bound):
     """The gradients, scaled down to the norm `bound` if theirs is larger; None or 0 is no bound."""
     factor = min(1.0, bound / norm(gradients)) if bound else 1.0
-    return [factor * one for one in gradients]
+    return [factor * gradient for gradient in gradients]
 
 
 def descended(weights, gradients, learning_rate):
@@ -114,14 +114,14 @@ def passes_of(student, model):
     return student.value(model.passes)
 
 
-def is_update(one):
+def is_update(forward):
     """Whether a forward pass belongs to an update: in train mode, and with gradients on."""
-    return one["training"] and one["grad"]
+    return forward["training"] and forward["grad"]
 
 
 def training_passes(student, model):
     """The forward passes of all updates."""
-    return [one for one in passes_of(student, model) if is_update(one)]
+    return [forward for forward in passes_of(student, model) if is_update(forward)]
 
 
 def expect_weights(expect, what, actual, expected, rule):

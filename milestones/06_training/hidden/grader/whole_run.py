@@ -52,7 +52,7 @@ class Run:
         """The windows of each update, as a list of (x, y)."""
         passes = training_passes(self.student, self.model)
         expect_windows(expect, "training", passes, self.text)
-        x = torch.cat([one["x"] for one in passes])
+        x = torch.cat([forward["x"] for forward in passes])
         steps, micro_batches, rows = (self.options[name] for name in ("steps", "accumulation_steps", "batch_size"))
         windows = steps * micro_batches * rows
         expect.need(
@@ -86,7 +86,7 @@ def trained(student, out_dir, weights, ids, *, disturb, dropout=0.4, resume_from
     model = new_model(student, weights, dtype="float32", dropout=dropout)
     resuming = {} if resume_from is None else {"resume_from": resume_from}
     rows = student.train.loop.train(model, *ids, config_for(student, out_dir, **changes), **resuming)
-    batches = flat([one["x"] for one in training_passes(student, model)])
+    batches = flat([forward["x"] for forward in training_passes(student, model)])
     return End(weights_of(student, model), rows, batches)
 
 
