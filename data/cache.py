@@ -18,9 +18,14 @@ def root() -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """`files.replacing`, whose trouble is told as a DataError: a full disk, a folder that can't be written."""
+    """`files.replacing` for what took long to get: it waits until the disk has it.
+
+    Raises DataError if the disk is full or the folder can't be written.
+    """
     try:
         with files.replacing(path) as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise writing_failed(error, path) from error

@@ -9,16 +9,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+_entered: set[Path] = set()  # the workspaces that this process has had on its path
+
 
 def make_importable(work: Path) -> None:
     """Puts the workspace first on the path, in place of another one, and forgets what was imported of its packages.
 
-    The folder stays on the path, because student code may import later on.
+    The folder stays on the path, because student code may import later on. A workspace that was there before must go:
+    what this one lacks would be found there.
     """
-    forget(work)
-    names = packages(work)
-    others = [entry for entry in sys.path if not all((Path(entry) / name).is_dir() for name in names)]
-    sys.path[:] = [str(work.resolve()), *others]
+    folder = work.resolve()
+    _entered.add(folder)
+    for entered in _entered:
+        forget(entered)
+    sys.path[:] = [str(folder), *(entry for entry in sys.path if Path(entry) not in _entered)]
     importlib.invalidate_caches()
 
 

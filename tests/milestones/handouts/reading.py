@@ -33,5 +33,17 @@ class Handout:
         return float(re.search(re.escape(before) + r"(-?[\d.]*\d(?:e-?\d+)?)" + re.escape(after), text)[1])
 
 
+def under(text: str, heading: str) -> str:
+    """The text under a heading of any level, up to the next heading of any level outside a fence."""
+    body = re.split(rf"^#+ {heading}\n", text, flags=re.MULTILINE)[1]
+    kept, fenced = [], False
+    for line in body.splitlines():
+        fenced ^= line.startswith("```")
+        if line.startswith("#") and not fenced:
+            break
+        kept.append(line)
+    return "\n".join(kept)
+
+
 def printed(value: float, digits: int) -> str:
     return f"{value:.{digits}f}"

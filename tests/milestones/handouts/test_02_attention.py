@@ -7,20 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.milestones.handouts.reading import under
+
 ROOT = Path(__file__).resolve().parents[3]
 HANDOUT = (ROOT / "milestones/02_attention/handout.md").read_text(encoding="utf-8")
 
 
 def section(heading):
-    """The text under a heading, up to the next heading of any level outside a fence."""
-    body = HANDOUT.split(f"# {heading}\n", 1)[1]
-    kept, fenced = [], False
-    for line in body.splitlines():
-        fenced ^= line.startswith("```")
-        if line.startswith("#") and not fenced:
-            break
-        kept.append(line)
-    return "\n".join(kept)
+    return under(HANDOUT, heading)
 
 
 def table(text):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.milestones.handouts.reading import under
+
 ROOT = Path(__file__).resolve().parents[3]
 HANDOUT = (ROOT / "milestones/08_scaling/handout.md").read_text(encoding="utf-8")
 
@@ -13,15 +15,7 @@ V, BLOCK_SIZE, N_LAYER, C = 65, 8, 3, 32
 
 
 def section(heading):
-    """The text under a heading, up to the next heading outside a fence."""
-    body = re.split(rf"^#+ {heading}\n", HANDOUT, flags=re.MULTILINE)[1]
-    kept, fenced = [], False
-    for line in body.splitlines():
-        fenced ^= line.startswith("```")
-        if line.startswith("#") and not fenced:
-            break
-        kept.append(line)
-    return "\n".join(kept)
+    return under(HANDOUT, heading)
 
 
 def rows(text):
