@@ -1,5 +1,7 @@
 """Each hostile submission gains nothing, reads nothing hidden, and changes no other result."""
 
+import shutil
+
 import pytest
 
 from autograder.grading import seeds
@@ -9,6 +11,9 @@ from tests.attacks.rungs import part
 from tests.this_course import reference
 
 ATTACKED = ("causal-average", "causal-mask")
+WALKERS = (
+    "reads graders from disk", "reads solutions from disk", "greps readable text for solution markers",
+)  # fmt: skip
 SECONDS = 3.0  # a hang costs this much per attacked item
 
 
@@ -26,6 +31,16 @@ def test_an_attack_gains_nothing_and_reads_nothing(grade, name):
     assert report.points == 0, [(item.id, item.status) for item in items.values() if item.points]
     assert all(items[attacked].status != "passed" for attacked in ATTACKED)
     assert "LEAK" not in " ".join(item.seen for item in items.values())
+
+
+@pytest.mark.parametrize("name", WALKERS)
+def test_an_attack_that_walks_the_disk_would_find_the_course(name, tmp_path):
+    """Else it would show nothing that it finds nothing in the jail."""
+    shutil.copytree(RUNG.folder, tmp_path / "milestones" / RUNG.name)
+    space: dict = {}
+    exec(PREAMBLE + ATTACKS[name].replace('os.walk("/")', f"os.walk({str(tmp_path)!r})"), space)
+    with pytest.raises(RuntimeError, match="LEAK"):
+        space["attack"](None)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
