@@ -94,7 +94,7 @@ def read(path: Path) -> Report:
 def text(report: Report) -> str:
     """The report as a terminal of 80 columns shows it."""
     parts = [_rung_text(rung) for rung in report.rungs]
-    parts += [textwrap.fill(f"note: {finding}", WIDTH) for finding in report.submission.findings]
+    parts += [textwrap.fill(f"note: {_visible(finding)}", WIDTH) for finding in report.submission.findings]
     parts.append(_summary(report))
     return "\n\n".join(parts)
 
@@ -129,11 +129,16 @@ def _explanations(rung: RungResult) -> list[str]:
 def labelled(label: str, said: str) -> list[str]:
     """The lines of one part: its label, then its text, wrapped. Indented lines (a tensor's rows) stay as they are."""
     lines: list[str] = []
-    for line in said.splitlines():
+    for line in map(_visible, said.split("\n")):
         rows = line.startswith(" ")
         lines += [line] if rows else textwrap.wrap(line, WIDTH - LABELS, break_on_hyphens=False)
     first = f"{label:>{LABELS - 2}}  "
     return [f"{first if number == 0 else ' ' * LABELS}{line}" for number, line in enumerate(lines)]
+
+
+def _visible(line: str) -> str:
+    """The line with control characters spelled out: a submission's words must not move a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
 
 
 def _summary(report: Report) -> str:

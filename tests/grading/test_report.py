@@ -55,6 +55,21 @@ def test_a_blocked_item_says_what_it_waits_for_and_nothing_else(reports):
         assert (item.rule, item.hint) == ("", "")
 
 
+def test_a_submission_cannot_draw_on_the_terminal(jail):
+    forged = "\\x1b[2J\\x1b[H100/100 points\\x07\\u202e\\r\\x85"
+    code = (
+        reference()["model/attention.py"]
+        + f'\ndef causal_mask(T, device=None): raise ValueError("{forged}")\n'.encode()
+    )
+    odd = of("x", reference() | {"model/attention.py": code})
+    (graded,) = grade([odd], [RUNG], jail=jail)
+    odd_finding = report.msgspec.structs.replace(graded.submission, findings=["\x1b[31mred.py was left out"])
+    shown = report.text(report.msgspec.structs.replace(graded, submission=odd_finding))
+    assert all(letter.isprintable() or letter == "\n" for letter in shown)
+    assert "\\x1b[2J" in shown
+    assert "\\x1b[31mred.py" in shown
+
+
 def test_words_are_wrapped_and_rows_of_numbers_are_not():
     seen = "causal_mask(2) is   should be\n  True  True          True False\n  True  True          True  True"
     assert report.labelled("seen", seen) == [
