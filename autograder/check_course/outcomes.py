@@ -9,7 +9,7 @@ import msgspec
 from autograder import course
 from autograder.check_course.subjects import Subject
 from autograder.course import Course
-from autograder.grading.fingerprint import fingerprint
+from autograder.grading.fingerprint import fingerprints
 from autograder.grading.grader import open_grader
 from autograder.grading.parallel import requests, share_out
 from autograder.grading.verdict import RungOutcome
@@ -61,9 +61,10 @@ class OutcomeCache:
 
     def __init__(self, course: Course) -> None:
         self._folder = folder_of(course)
+        rungs = course.rungs()
+        under = fingerprints(course, rungs)
         self._paths = {
-            rung.number: self._folder / f"{rung.name}-{fingerprint(course, rung).measuring}.jsonl"
-            for rung in course.rungs()
+            rung.number: self._folder / f"{rung.name}-{under[rung.number].measuring}.jsonl" for rung in rungs
         }
         self._known = {key: outcome for path in self._paths.values() for key, outcome in _read(path)}
 

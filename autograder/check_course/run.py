@@ -13,7 +13,7 @@ from autograder.check_course.subjects import Subject, Subjects
 from autograder.course import Course, Rung
 from autograder.grading import diagnosis
 from autograder.grading.diagnosis import Diagnosis
-from autograder.grading.fingerprint import fingerprint
+from autograder.grading.fingerprint import fingerprints
 from autograder.grading.verdict import RungOutcome
 from data.files import write_atomically
 
@@ -49,7 +49,7 @@ def record(course: Course, rungs: list[Rung], jail: str) -> list[Problem]:
     """Grades every catalogued mistake and writes down what each looks like."""
     subjects = Subjects(course)
     made = {rung.number: [subject for _, subject in subjects.mistakes(rung)] for rung in rungs}
-    under = {rung.number: fingerprint(course, rung) for rung in rungs}  # as they are now, not when the grading ends
+    under = fingerprints(course, rungs)  # as they are now, not when the grading ends
     outcomes = _by_subject(
         [Job(subject) for mistaken in made.values() for subject in mistaken], "recording", course, jail
     )
@@ -66,7 +66,8 @@ def record(course: Course, rungs: list[Rung], jail: str) -> list[Problem]:
 def check(course: Course, rungs: list[Rung], jail: str, choose: Choose = everything) -> CourseCheck:
     """Grades stubs, solutions, alternatives, mistakes and mistakes in alternatives. `choose` may leave some out."""
     subjects = Subjects(course)
-    problems = [problem for rung in rungs for problem in static.problems(course, rung, subjects)]
+    under = fingerprints(course, rungs)
+    problems = [problem for rung in rungs for problem in static.problems(course, rung, subjects, under[rung.number])]
     if problems:
         return CourseCheck([], 0, [], problems)
     chosen = [_Chosen(rung, subjects, choose) for rung in rungs]

@@ -8,12 +8,15 @@ from autograder.check_course.subjects import Subjects
 from autograder.course import Course, Rung
 from autograder.errors import CourseError
 from autograder.grading import catalogue, diagnosis
-from autograder.grading.fingerprint import fingerprint
+from autograder.grading.fingerprint import Fingerprint
 from autograder.handout import anchor_of, headings
 
 
-def problems(course: Course, rung: Rung, subjects: Subjects) -> Iterator[Problem]:
-    """Each is found from the files alone; `ladder check-course` grades nothing while there is one."""
+def problems(course: Course, rung: Rung, subjects: Subjects, under: Fingerprint) -> Iterator[Problem]:
+    """Problems that are found from the files alone; `ladder check-course` grades nothing while there is one.
+
+    under: the rung's fingerprint as it is now.
+    """
     known = {anchor_of(line) for _, line in headings(rung.handout.read_text())}
     anchors = [(item.id, item.anchor) for item in rung.items]
     anchors += [(mistake.slug, mistake.anchor) for mistake in catalogue.mistakes(rung)]
@@ -28,7 +31,7 @@ def problems(course: Course, rung: Rung, subjects: Subjects) -> Iterator[Problem
         subjects.ported(rung)
     except CourseError as error:
         yield Problem(rung.name, "catalogue", str(error))
-    if diagnosis.recorded_under(rung) != fingerprint(course, rung):
+    if diagnosis.recorded_under(rung) != under:
         yield Problem(rung.name, "records", "are stale: run `ladder check-course --record` for this rung")
     yield from _names_read(course, rung)
 

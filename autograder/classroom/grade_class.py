@@ -14,7 +14,7 @@ from autograder import course, report
 from autograder.classroom.handed_in import HandIn
 from autograder.course import Course, Rung
 from autograder.errors import UnusableInput
-from autograder.grading.fingerprint import fingerprint
+from autograder.grading.fingerprint import fingerprints
 from autograder.grading.grader import open_grader
 from autograder.grading.parallel import requests, share_out
 from autograder.report import Report
@@ -46,9 +46,9 @@ def grade_class(
             "bubblewrap is not usable here, and a class's code must not run without it"
             " (Debian and Ubuntu: apt-get install bubblewrap). If you trust every submission: --trust"
         )
-    fingerprints = {rung.number: str(fingerprint(course, rung)) for rung in rungs}
+    under = {number: str(found) for number, found in fingerprints(course, rungs).items()}
     packages = course.config.packages
-    waiting = [hand_in for hand_in in hand_ins if not _is_current(hand_in, out, packages, fingerprints, seed)]
+    waiting = [hand_in for hand_in in hand_ins if not _is_current(hand_in, out, packages, under, seed)]
     settings = Settings(course.root, out, [rung.number for rung in rungs], jail, seed)
     with _progress() as progress:
         task = progress.add_task("grading", total=len(hand_ins), completed=len(hand_ins) - len(waiting))
@@ -61,9 +61,7 @@ def _path(out: Path, student: str) -> Path:
     return out / "reports" / f"{student}.json"
 
 
-def _is_current(
-    hand_in: HandIn, out: Path, packages: list[str], fingerprints: dict[int, str], seed: int | None
-) -> bool:
+def _is_current(hand_in: HandIn, out: Path, packages: list[str], under: dict[int, str], seed: int | None) -> bool:
     """Whether a report is there that grading again would only repeat."""
     path = _path(out, hand_in.student)
     if not path.exists():
@@ -73,7 +71,7 @@ def _is_current(
     except msgspec.DecodeError:  # a report of an older schema
         return False
     return (
-        {rung.id: rung.fingerprint for rung in there.rungs} == fingerprints
+        {rung.id: rung.fingerprint for rung in there.rungs} == under
         and there.submission.sha256 == hand_in.read(packages).sha256
         and (seed is None or there.seed == seed)
     )

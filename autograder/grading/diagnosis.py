@@ -151,12 +151,12 @@ def encoded(fingerprint: Fingerprint, records: dict[str, dict[str, Evidence]]) -
     for slug, items in sorted(records.items()):
         short = {
             item: (
-                [places.setdefault(msgspec.json.encode(one), len(places)) for one in evidence.record],
+                [places.setdefault(msgspec.json.encode(seen), len(places)) for seen in evidence.record],
                 evidence.ended,
             )
             for item, evidence in items.items()
         }
         lines.append(f"{msgspec.json.encode(slug).decode()}:{msgspec.json.encode(short).decode()}")
-    seen, mistakes = ",\n".join(one.decode() for one in places), ",\n".join(lines)
+    seen, mistakes = ",\n".join(place.decode() for place in places), ",\n".join(lines)
     under = msgspec.json.encode(fingerprint).decode()
     return f'{{"fingerprint":{under},"seen":[\n{seen}\n],"mistakes":{{\n{mistakes}\n}}}}\n'.encode()

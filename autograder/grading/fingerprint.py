@@ -30,28 +30,40 @@ class Fingerprint(msgspec.Struct, frozen=True):
         return f"{self.measuring}/{self.naming}"
 
 
-def fingerprint(course: Course, rung: Rung) -> Fingerprint:
-    """The fingerprint of a rung's verdicts, computed from the files as they are now."""
-    measuring = _digest([torch.__version__.partition("+")[0].encode(), *_contents(_measuring(course, rung))])
-    naming = _digest([measuring.encode(), *_contents(_naming(course, rung))])
-    return Fingerprint(measuring, naming)
+def fingerprints(course: Course, rungs: list[Rung]) -> dict[int, Fingerprint]:
+    """The fingerprint of each rung's verdicts, by the rung's number, computed from the files as they are now."""
+    shared = [torch.__version__.partition("+")[0].encode(), *_contents(_shared(course))]
+    earlier: list[str] = []
+    files = {}  # of each rung: what it and the rungs before it ask a student to write
+    for rung in course.rungs():
+        earlier += rung.manifest.files
+        files[rung.number] = sorted(set(earlier))
+    found = {}
+    for rung in rungs:
+        measuring = _digest([*shared, *_contents(_own(rung))])
+        naming = _digest([measuring.encode(), *_contents(_naming(course, rung, files[rung.number]))])
+        found[rung.number] = Fingerprint(measuring, naming)
+    return found
 
 
-def _measuring(course: Course, rung: Rung) -> Iterator[tuple[str, Path]]:
-    """(name, path) of each file that decides points and evidence."""
+def _shared(course: Course) -> Iterator[tuple[str, Path]]:
+    """(name, path) of each file that decides points and evidence on all rungs."""
     for pattern in PARTS:
         yield from _named(ENGINE, pattern)
     yield "course.toml", course.milestones / "course.toml"
-    yield "milestone.toml", rung.folder / "milestone.toml"
-    yield from _named(rung.hidden, "grader/*.py")
     yield from _named(course.shared, "**/*.py")
 
 
-def _naming(course: Course, rung: Rung) -> Iterator[tuple[str, Path]]:
+def _own(rung: Rung) -> Iterator[tuple[str, Path]]:
+    """(name, path) of each file that decides points and evidence on this rung alone."""
+    yield "milestone.toml", rung.folder / "milestone.toml"
+    yield from _named(rung.hidden, "grader/*.py")
+
+
+def _naming(course: Course, rung: Rung, files: list[str]) -> Iterator[tuple[str, Path]]:
     """(name, path) of each file that decides which names there are and what they look like."""
     yield from _named(rung.hidden, "mistakes/*.toml")
-    rungs = [earlier for earlier in course.rungs() if earlier.number <= rung.number]
-    for file in sorted({file for earlier in rungs for file in earlier.manifest.files}):
+    for file in files:
         yield file, course.solutions / file
 
 

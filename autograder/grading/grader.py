@@ -16,7 +16,7 @@ from autograder.grading import items, seeds, verdict
 from autograder.grading.diagnosis import Diagnosis, Evidence
 from autograder.grading.draw import Draw
 from autograder.grading.expect import Expect
-from autograder.grading.fingerprint import Fingerprint, fingerprint
+from autograder.grading.fingerprint import Fingerprint, fingerprints
 from autograder.grading.items import Items
 from autograder.grading.student import Student, StudentError
 from autograder.grading.verdict import ItemOutcome, RungOutcome, Status
@@ -75,7 +75,7 @@ class Grader:
         self._items = collected
         self._templates = templates
         self._diagnosis = diagnosis
-        self._fingerprints = {rung.number: fingerprint(course, rung) for rung in rungs}
+        self._fingerprints = fingerprints(course, rungs)
 
     def grade(self, submission: Submission, seed: int | None = None) -> Report:
         """The report on one submission. `seed` replaces the one that is derived from the course secret."""

@@ -97,8 +97,8 @@ class Items:
         if report.failed:
             raise CollectionError(str(report.longrepr))
 
-    def collected(self, functions: list[pytest.Item]) -> None:
-        self._functions = {(function.path.parent, function.originalname): function for function in functions}  # type: ignore[attr-defined]
+    def pytest_collection_finish(self, session):
+        self._functions = {(function.path.parent, function.originalname): function for function in session.items}
 
 
 @contextlib.contextmanager
@@ -121,7 +121,6 @@ def collected(course: Course, rungs: list[Rung]) -> Iterator[Items]:
         session = Session.from_config(config)
         config.hook.pytest_sessionstart(session=session)
         config.hook.pytest_collection(session=session)
-        items.collected(session.items)
         yield items
         config.hook.pytest_sessionfinish(session=session, exitstatus=pytest.ExitCode.OK)
     finally:

@@ -47,5 +47,6 @@ def test_half_a_line_left_by_a_killed_run_costs_that_line_only(folder):
 
 def test_a_change_of_the_grader_begins_a_new_cache(folder, monkeypatch):
     OutcomeCache(COURSE).keep(Job(SOLUTION), PASSED)
-    monkeypatch.setattr(outcomes, "fingerprint", lambda course, rung: Fingerprint("another", "another"))
+    another = Fingerprint("another", "another")
+    monkeypatch.setattr(outcomes, "fingerprints", lambda course, rungs: {rung.number: another for rung in rungs})
     assert OutcomeCache(COURSE).find(Job(SOLUTION)) is None

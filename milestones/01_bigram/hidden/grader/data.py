@@ -175,7 +175,17 @@ def test_batch_starts(student, draw, expect):
         expect.equal(f"number of rows in a batch of 50 from {n} ids", drawn.shape[1], 50, rule=FULL)
         counts = torch.bincount(drawn.flatten().clamp(0, n - 1), minlength=n)
         expect_uniform(expect, f"{n} ids with block_size {block_size}", counts, n - block_size)
+    expect_repeats(student, draw, expect)
     expect_independent_rows(student, draw, expect)
+
+
+def expect_repeats(student, draw, expect):
+    """Among batches of as many rows as there are windows, some hold a window twice: never by chance in none of 30."""
+    possible, block_size = 8, 3
+    drawn = starts(student, possible + block_size, possible, block_size, 30, draw.seed())
+    repeats = sum(len(set(row)) < possible for row in drawn.tolist())
+    saw = f"In 30 batches of {possible} rows from {possible} windows, no window came twice."
+    expect.true("a window may come twice in a batch", repeats > 0, rule=INDEPENDENT, saw=saw)
 
 
 def expect_uniform(expect, where, counts, possible):

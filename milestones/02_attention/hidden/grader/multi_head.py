@@ -78,13 +78,26 @@ def test_attention_weights(student, draw, expect):
         expected = weights.multi_head_attention_weights(x, given, H)
         expect.close(what, found, expected, rule=rule, record=T > 3)  # a few positions show few weights
     given, x = weights.multi_head_weights(draw, 12), draw.randn(2, 5, 12)
+    module, expected = build_multi_head(student, given, 3, 7, 0.5), weights.multi_head_attention_weights(x, given, 3)
+    rule = "attention_weights must give the weights without dropout, in training mode, too."
     expect.close(
         "attention_weights in eval mode with dropout=0.5",
-        build_multi_head(student, given, 3, 7, 0.5).attention_weights(x),
-        weights.multi_head_attention_weights(x, given, 3),
-        rule="attention_weights must give the weights without dropout.",
+        module.attention_weights(x),
+        expected,
+        rule=rule,
         record=False,
     )
+    module.train()
+    found = module.attention_weights(x)
+    expect.note("holes in training mode", has_holes(found))
+    expect.close("attention_weights in training mode", found, expected, rule=rule, record=False)
+
+
+def has_holes(found):
+    """Whether a visible weight of (B, H, T, T) is 0, which no softmax gives; None if the shape is another."""
+    if not (isinstance(found, torch.Tensor) and found.ndim == 4 and found.is_floating_point()):
+        return None
+    return bool((found == 0)[..., torch.ones(found.shape[-2:], dtype=torch.bool).tril()].any())
 
 
 def test_errors(student, draw, expect):
