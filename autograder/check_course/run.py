@@ -144,7 +144,8 @@ def repeat(checked: CourseCheck, course: Course, jail: str) -> None:
     jobs = []
     for number, rung in enumerate(checked.rungs):
         some = stability.chosen(rung.rung, rung.trials, each + (number < left_over))
-        jobs += stability.jobs(rung.rung, rung.solution[0], some)
+        right = [subject for subject, _ in rung.alternatives]
+        jobs += stability.jobs(rung.rung, rung.solution[0], right, some)
     results = graded(jobs, "repeats", course, jail, load=stability.LOAD)
     checked.repeats = len(results)
     checked.flakes = stability.flakes(results)

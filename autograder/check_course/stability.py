@@ -1,4 +1,4 @@
-"""Whether a verdict ever changes: the reference and some mistakes, graded again with fresh seeds on a busy machine."""
+"""Whether a verdict ever changes: right answers and some mistakes, graded again with fresh seeds on a busy machine."""
 
 import hashlib
 from collections.abc import Iterable
@@ -28,13 +28,15 @@ class Flake(msgspec.Struct, frozen=True):
         return f"milestone {self.rung}: {self.subject}: {self.item} changes with the seed: {self.statuses}"
 
 
-def jobs(rung: Rung, solution: Subject, trials: list[Trial]) -> list[Job]:
-    """Every item with a few seeds; with many the stochastic ones, of a mistake those that it fails.
+def jobs(rung: Rung, solution: Subject, alternatives: list[Subject], trials: list[Trial]) -> list[Job]:
+    """Every item with a few seeds; with many those that are stochastic, of a mistake only if it fails them.
 
     What a mistake passes, it passes as the solution does.
     """
     random = tuple(item.id for item in rung.items if item.stochastic)
     out = _repeated(solution, random)
+    for alternative in alternatives:
+        out += _repeated(alternative, ())
     for trial in trials:
         failed = tuple(item for item in random if trial.outcome.statuses[item] not in ("passed", "blocked"))
         out += _repeated(trial.subject, failed)
