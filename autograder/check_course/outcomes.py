@@ -9,9 +9,10 @@ import msgspec
 from autograder import course
 from autograder.check_course.subjects import Subject
 from autograder.course import Course
+from autograder.errors import HarnessFault
 from autograder.grading.fingerprint import fingerprints
 from autograder.grading.grader import open_grader
-from autograder.grading.parallel import requests, share_out
+from autograder.grading.parallel import Lifeline, Lost, share_out
 from autograder.grading.verdict import RungOutcome
 
 FIRST_SEED = 0
@@ -39,21 +40,23 @@ def outcomes(jobs: list[Job], course: Course, jail: str, *, load: int = 1) -> It
         else:
             yield job, known
     for job, outcome in share_out(waiting, _serve, (course.root, jail), per_core=load):
+        if isinstance(outcome, Lost):
+            raise HarnessFault(f"{job} ended its grader process twice: {outcome.reason}")
         cache.keep(job, outcome)
         yield job, outcome
 
 
-def _serve(connection, root: Path, jail: str) -> None:
+def _serve(lifeline: Lifeline, root: Path, jail: str) -> None:
     """A grading process: it has every rung's graders collected."""
     ours = course.read(root)
     rungs = {rung.number: rung for rung in ours.rungs()}
-    with open_grader(ours, list(rungs.values()), jail=jail, naming=False) as grader:
-        for job in requests(connection):
+    with open_grader(ours, list(rungs.values()), jail=jail, naming=False, lifeline=lifeline) as grader:
+        for job, answer in lifeline.requests():
             rung = rungs[job.subject.rung]
             chosen = rung.only(job.items) if job.items else rung
             # Evidence comes from fixed inputs: no other seed adds to it.
             outcome = grader.measure(chosen, job.subject.submission, job.seed, evidence=job.seed == FIRST_SEED)
-            connection.send(outcome)
+            answer(outcome)
 
 
 class OutcomeCache:

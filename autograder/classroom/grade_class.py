@@ -5,19 +5,24 @@ goes on with what is missing, and grades again what an older grader graded. A st
 submission alone, so it equals the one that `ladder grade` gives.
 """
 
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from autograder import course, report
+from autograder import course, report, submission
 from autograder.classroom.handed_in import HandIn
 from autograder.course import Course, Rung
-from autograder.errors import UnusableInput
+from autograder.errors import HarnessFault, UnusableInput
+from autograder.grading import say
 from autograder.grading.fingerprint import fingerprints
 from autograder.grading.grader import open_grader
-from autograder.grading.parallel import requests, share_out
+from autograder.grading.parallel import Lifeline, Lost, share_out
 from autograder.report import Report
+
+SAME_DEATHS = 3  # so many submissions that end their processes in one way raise the question whose fault it is
+NOBODY = HandIn("", Path())  # an empty submission
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -52,7 +57,15 @@ def grade_class(
     settings = Settings(course.root, out, [rung.number for rung in rungs], jail, seed)
     with _progress() as progress:
         task = progress.add_task("grading", total=len(hand_ins), completed=len(hand_ins) - len(waiting))
-        for _ in share_out(waiting, _serve, (settings,)):
+        lost: Counter[str] = Counter()
+        for hand_in, answer in share_out(waiting, _serve, (settings,)):
+            if isinstance(answer, Lost):
+                lost[answer.reason] += 1
+                if lost[answer.reason] == SAME_DEATHS:
+                    _prove_the_harness(settings, answer.reason)
+                handed_in = hand_in.read(packages)
+                told = say.lost_report(handed_in, answer.reason, course, rungs, jail=jail, seed=seed)  # type: ignore[arg-type]
+                report.write(told, _path(out, hand_in.student))
             progress.advance(task)
     return [(hand_in.student, report.read(_path(out, hand_in.student))) for hand_in in hand_ins]
 
@@ -82,15 +95,25 @@ def _progress() -> Progress:
     return Progress(*columns, TimeRemainingColumn())
 
 
-def _serve(connection, settings: Settings) -> None:
-    """A grader process: it writes the report of each submission it is handed."""
+def _serve(lifeline: Lifeline, settings: Settings) -> None:
+    """A grader process: it writes the report of each submission it is handed. NOBODY's is only graded."""
     ours = course.read(settings.root)
     rungs = [ours.rung(number) for number in settings.numbers]
-    with open_grader(ours, rungs, jail=settings.jail) as grader:
-        for hand_in in requests(connection):
-            graded = grader.grade(hand_in.read(ours.config.packages), settings.seed)
-            report.write(graded, _path(settings.out, hand_in.student))
-            try:
-                connection.send(hand_in.student)
-            except BrokenPipeError:  # the run was killed; what is written stays
-                return
+    with open_grader(ours, rungs, jail=settings.jail, lifeline=lifeline) as grader:
+        for hand_in, answer in lifeline.requests():
+            if hand_in == NOBODY:
+                grader.grade(submission.of("", {}), settings.seed)
+            else:
+                graded = grader.grade(hand_in.read(ours.config.packages), settings.seed)
+                report.write(graded, _path(settings.out, hand_in.student))
+            answer(hand_in.student)
+
+
+def _prove_the_harness(settings: Settings, reason: str) -> None:
+    """Raises HarnessFault if an empty submission, too, ends a grader process: then it was not the submissions."""
+    for _, answer in share_out([NOBODY], _serve, (settings,)):
+        if isinstance(answer, Lost):
+            raise HarnessFault(
+                f"{SAME_DEATHS} submissions and an empty one ended their grader processes ({answer.reason}):"
+                " the harness is at fault, or this machine is out of memory. What is graded so far is kept."
+            )

@@ -12,22 +12,24 @@ import time
 from collections.abc import Iterable, Iterator
 
 from autograder.course import Course, Item, Rung
-from autograder.grading import items, seeds, verdict
+from autograder.grading import items, say, seeds, verdict
 from autograder.grading.diagnosis import Diagnosis, Evidence
 from autograder.grading.draw import Draw
 from autograder.grading.expect import Expect
-from autograder.grading.fingerprint import Fingerprint, fingerprints
-from autograder.grading.items import Items
+from autograder.grading.fingerprint import fingerprints
+from autograder.grading.items import Items, TooMuchToCheck
+from autograder.grading.parallel import Lifeline
 from autograder.grading.student import Student, StudentError
 from autograder.grading.verdict import ItemOutcome, RungOutcome, Status
 from autograder.jail import template
 from autograder.jail.template import Contents, Template
 from autograder.jail.worker import Worker, WorkerLost
-from autograder.report import ItemResult, Report, RungResult, SubmissionInfo, schema_of
+from autograder.report import Report, RungResult
 from autograder.submission import Submission
 
-DIAGNOSIS_SEED = 20170612  # the day "Attention is all you need" was published; any constant would do
+DIAGNOSIS_SEED = 20170612  # any constant would do; each item has a seed of its own from it, as in a verdict run
 HASH_SEEDS = 0, 1
+STARTING = 180.0  # seconds that the starts of templates and workers may add to an item, at the very most
 PATIENCE = 3  # the student's code has the item's seconds; with the checking of what it returned, an item has this many
 
 
@@ -58,45 +60,49 @@ class Templates:
 
 
 @contextlib.contextmanager
-def open_grader(course: Course, rungs: list[Rung], *, jail: str, naming: bool = True) -> Iterator["Grader"]:
-    """A Grader, its graders collected and its template warming up. Without `naming` no mistake is looked up."""
+def open_grader(
+    course: Course, rungs: list[Rung], *, jail: str, naming: bool = True, lifeline: Lifeline | None = None
+) -> Iterator["Grader"]:
+    """A Grader, its graders collected and its template warming up. Without `naming` no mistake is looked up.
+
+    lifeline: of the process that serves with it; it is told how long each item may take.
+    """
     with Templates(course.jail_contents, jail) as templates:
         diagnosis = Diagnosis.load(rungs) if naming else Diagnosis({})
         with items.collected(course, rungs) as collected:
-            yield Grader(course, rungs, collected, templates, diagnosis)
+            yield Grader(course, rungs, collected, templates, diagnosis, lifeline)
 
 
 class Grader:
     """Measures, names and says. Its inputs are the submission and a seed; nothing of one submission reaches another."""
 
-    def __init__(self, course: Course, rungs: list[Rung], collected: Items, templates: Templates, diagnosis: Diagnosis):
+    def __init__(
+        self,
+        course: Course,
+        rungs: list[Rung],
+        collected: Items,
+        templates: Templates,
+        diagnosis: Diagnosis,
+        lifeline: Lifeline | None,
+    ):
         self._course = course
         self._rungs = rungs
         self._items = collected
         self._templates = templates
         self._diagnosis = diagnosis
+        self._lifeline = lifeline
         self._fingerprints = fingerprints(course, rungs)
 
     def grade(self, submission: Submission, seed: int | None = None) -> Report:
         """The report on one submission. `seed` replaces the one that is derived from the course secret."""
-        if seed is None:
-            secret = seeds.course_secret(self._course.config.name)
-            seed = seeds.submission_seed(secret, submission.sha256)
+        seed = seeds.seed_for(submission, self._course, seed)
         results = [self._result(rung, submission, seed) for rung in self._rungs]
-        return Report(
-            schema=schema_of(self._course.config.name),
-            submission=SubmissionInfo(path=submission.path, sha256=submission.sha256, findings=submission.findings),
-            seed=seed,
-            jail=self._templates.jail,  # type: ignore[arg-type]
-            points=sum(result.points for result in results),
-            max_points=sum(result.max_points for result in results),
-            rungs=results,
-        )
+        return say.report(submission, self._course, results, jail=self._templates.jail, seed=seed)  # type: ignore[arg-type]
 
     def _result(self, rung: Rung, submission: Submission, seed: int) -> RungResult:
         outcome = self.measure(rung, submission, seed)
         names = self._diagnosis.name(rung, outcome.statuses, outcome.evidence)
-        return say(rung, outcome, names, self._fingerprints[rung.number])
+        return say.rung_result(rung, outcome, names, self._fingerprints[rung.number])
 
     def measure(self, rung: Rung, submission: Submission, seed: int, *, evidence: bool = True) -> RungOutcome:
         """Runs the rung's items in order. Without `evidence` a failed item is not run again for the diagnosis."""
@@ -140,49 +146,21 @@ class Grader:
     def _evidence(self, rung: Rung, item: Item, student: Student) -> Evidence:
         """What the failing item sees on the fixed inputs."""
         expect = Expect(recording=True)
-        error = self._run(rung, item, student, DIAGNOSIS_SEED, expect)
+        error = self._run(rung, item, student, seeds.item_seed(DIAGNOSIS_SEED, rung.name, item.id), expect)
         return Evidence.of(expect.record, error)
 
     def _run(self, rung: Rung, item: Item, student: Student, seed: int, expect: Expect) -> BaseException | None:
+        if self._lifeline is not None:
+            self._lifeline.within(PATIENCE * item.seconds + STARTING)
+        worker_seed = seeds.worker_seed(seed)
         try:
-            student.begin(seed=seed, seconds=item.seconds, names=item.names, not_allowed=item.not_allowed)
+            student.begin(seed=worker_seed, seconds=item.seconds, names=item.names, not_allowed=item.not_allowed)
         except (StudentError, WorkerLost) as error:
             return error
-        return self._items.run(rung, item, student, Draw(seed), expect, PATIENCE * item.seconds)
-
-
-def say(rung: Rung, outcome: RungOutcome, names: dict, under: Fingerprint) -> RungResult:
-    """The rung's part of the report. `names`: for each item with evidence, the mistake that explains it, or None."""
-    results = []
-    for item, found in zip(rung.items, outcome.items, strict=True):
-        mistake = names.get(item.id)
-        passed = found.status == "passed"
-        hint = item.hint if mistake is None else mistake.hint
-        result = ItemResult(
-            id=item.id,
-            title=item.title,
-            status=found.status,
-            points=found.points,
-            max_points=item.points,
-            mistake=None if mistake is None else mistake.name,
-            seen=found.seen,
-            rule=found.rule,
-            cause="" if mistake is None else mistake.cause,
-            hint="" if passed or found.status == "blocked" else hint,
-            handout=rung.anchor(item.anchor if mistake is None else mistake.anchor),
-            seconds=found.seconds,
-        )
-        results.append(result)
-    return RungResult(
-        id=rung.number,
-        slug=rung.manifest.slug,
-        title=rung.title,
-        points=sum(result.points for result in results),
-        max_points=rung.points,
-        seconds=outcome.seconds,
-        fingerprint=str(under),
-        items=results,
-    )
+        ended = self._items.run(rung, item, student, Draw(seed), expect, PATIENCE * item.seconds)
+        if isinstance(ended, TooMuchToCheck):  # it may have been in the middle of a question to the worker
+            student.close()
+        return ended
 
 
 def grade(

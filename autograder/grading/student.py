@@ -15,6 +15,8 @@ which ends the item: a grader must not catch that one.
 import time
 from collections.abc import Callable, Iterable
 
+from autograder.grading import replies
+from autograder.grading.lent import Instrument, Lent
 from autograder.jail.inside.wire import Handle
 from autograder.jail.worker import BadReply, Worker, WorkerLost
 
@@ -78,6 +80,7 @@ class Student:
         self._lost_modules: dict[str, WorkerLost] = {}
         self._deadline = 0.0
         self._item: tuple[int, list[str]] = (0, [])
+        self._lent = Lent()
         self.files = Files(self)
 
     # the life of a worker
@@ -92,6 +95,7 @@ class Student:
             self._twin = None
         self._deadline = time.monotonic() + seconds
         self._item = seed, list(not_allowed)
+        self._lent = Lent()
         self._ensure_worker(seconds)
         self._resolve(list(names))
         self._request("forbid", self._item[1])
@@ -151,7 +155,7 @@ class Student:
 
     def _request(self, operation: str, *arguments):
         assert self._worker is not None
-        held, value = self._worker.request(operation, *arguments)
+        held, value = self._worker.request(operation, *arguments, answer=self._lent.answer)
         if not held:
             raise StudentError(value)
         return self._incoming(value)
@@ -184,12 +188,6 @@ class Student:
 
     def _call(self, ref: Ref, args, kwargs, *, keep: bool):
         return self._request("call", self._target(ref), self._outgoing(args), self._outgoing(kwargs), keep)
-
-    def _list(self, value, length: int | None = None) -> list:
-        """A reply that an honest worker always sends as a list of `length`."""
-        if not isinstance(value, list) or (length is not None and len(value) != length):
-            raise BadReply("the worker sent an answer of the wrong form")
-        return value
 
     # what graders call
 
@@ -240,11 +238,11 @@ class Student:
         student.batch(tokenizer.encode, [(text,) for text in texts])
         """
         packed = [[self._outgoing(args), {}] for args in calls]
-        replies = self._list(self._request("batch", self._target(ref), packed), len(packed))
-        return [self._unpack(reply) for reply in replies]
+        results = replies.listed(self._request("batch", self._target(ref), packed), len(packed))
+        return [self._unpack(reply) for reply in results]
 
     def _unpack(self, reply):
-        held, value = self._list(reply, 2)
+        held, value = replies.listed(reply, 2)
         return value if held else StudentError(value)
 
     def repeat(self, ref: Ref, n: int, *args, **kwargs) -> list:
@@ -252,8 +250,8 @@ class Student:
 
         student.repeat(get_batch, 1000, ids, 4, 8, generator)
         """
-        replies = self._request("repeat", self._target(ref), n, self._outgoing(args), self._outgoing(kwargs))
-        return self._list(replies, n)
+        results = self._request("repeat", self._target(ref), n, self._outgoing(args), self._outgoing(kwargs))
+        return replies.listed(results, n)
 
     def generator(self, seed: int) -> Ref:
         """A torch.Generator over there.
@@ -267,7 +265,7 @@ class Student:
 
         student.next(stream)
         """
-        more, value = self._list(self._request("next", self._target(ref)), 2)
+        more, value = replies.listed(self._request("next", self._target(ref)), 2)
         if not more:
             raise StopIteration
         return value
@@ -281,6 +279,13 @@ class Student:
         """
         return self._request("instrument", name, self._outgoing(args), self._outgoing(kwargs))
 
+    def lend(self, instrument: Instrument) -> int:
+        """Lets the submission ask an object that stays here; the number for its stub (lent.py, inside/line.py).
+
+        model = student.instrument("table_model", student.lend(TableModel(tables)), block_size, vocab_size)
+        """
+        return self._lent.lend(instrument)
+
     def forbid(self, *names: str) -> "Forbid":
         """Forbids library names besides the item's own `not_allowed`, for a `with` block.
 
@@ -293,14 +298,14 @@ class Student:
 
         trainable = [p for p in student.parameters(model) if p["requires_grad"]]
         """
-        return self._list(self._request("parameters", self._target(module)))
+        return replies.parameters(self._request("parameters", self._target(module)))
 
     def get_parameters(self, module: Ref) -> list:
         """The parameters' values, in the module's own order.
 
         before = student.get_parameters(model)
         """
-        return self._list(self._request("get_parameters", self._target(module)))
+        return replies.tensors(self._request("get_parameters", self._target(module)))
 
     def set_parameters(self, module: Ref, tensors: list) -> None:
         """Gives the parameters values, in the module's own order.
@@ -328,14 +333,14 @@ class Student:
 
         student.backward(model, x, seed=noise); gradients = student.gradients(model)
         """
-        return self._list(self._request("gradients", self._target(module)))
+        return replies.tensors(self._request("gradients", self._target(module)))
 
     def modes(self, module: Ref) -> list[bool]:
         """The training flags of the module and of all modules in it.
 
         expect.true("everything is in eval mode", not any(student.modes(model)))
         """
-        return self._list(self._request("modes", self._target(module)))
+        return replies.flags(self._request("modes", self._target(module)))
 
     def backward(self, ref: Ref, *args, pick=None, seed=None, **kwargs):
         """Calls, and runs backward from the sum of output[pick] times `seed`; returns the output.
@@ -393,4 +398,4 @@ class Files:
 
         student.files.list()
         """
-        return self._student._list(self._student._request("file_list"))
+        return replies.texts(self._student._request("file_list"))

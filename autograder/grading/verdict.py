@@ -88,6 +88,10 @@ def _parts(error: BaseException, item: Item) -> Verdict:
         return Verdict(error.status, f"{error}{what}.{printed}")
     if isinstance(error, StudentError):
         return _raised(error, item)
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # torch says it in a RuntimeError
+        return Verdict(
+            "failed", "checking what your code returned takes more memory than there is: it returns too much."
+        )
     return Verdict(
         "failed",
         f"the check could not use what your code returned ({type(error).__name__}: {str(error)[:300]});"

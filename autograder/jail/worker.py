@@ -7,14 +7,18 @@ import shutil
 import socket
 import tempfile
 import time
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal, NoReturn
 
 from autograder.jail.inside import wire
 from autograder.jail.template import JailError, Limits, Template
 
-MAX_REPLY = 64 << 20
+MAX_REPLY = 16 << 20
+MAX_REPLIES = 64 << 20  # all bytes that one item may get from the worker; honest ones get a tenth at most
+MAX_QUESTIONS = 50_000  # to the instruments, in one item
 MAX_OUTPUT = 1 << 20
 START_SECONDS = 30.0
+Answer = Callable[[Any], tuple[bool, Any]]
 DYING_SECONDS = 0.5  # after its connection closed; so that it ends by itself and the exit code is its own
 
 
@@ -56,7 +60,7 @@ class Worker:
         self._output_fd, output_theirs = os.pipe()
         os.set_blocking(self._output_fd, False)
         self._printed = bytearray()
-        self._count = 0
+        self._count = self._questions = self._received = 0
         self.alive = True
         self.memory_mb = limits.memory_mb
         with theirs:
@@ -67,19 +71,36 @@ class Worker:
         self._selector.register(self._output_fd, selectors.EVENT_READ)
         self.deadline = time.monotonic() + START_SECONDS
         self._send([0, files])
-        started, reason = self._receive(0)
+        started, reason = self._receive(0)  # what comes before the submission's code runs can be believed
         if not started:
             self.close()
             raise JailError(f"the jail could not be closed behind a worker: {reason}")
 
-    def request(self, operation: str, *arguments):
-        """(True, value) or (False, the description of what the student's code raised). Raises WorkerLost."""
+    def request(self, operation: str, *arguments, answer: Answer):
+        """(True, value) or (False, the description of what the student's code raised). Raises WorkerLost.
+
+        `answer(question)` answers what the submission's stubs ask meanwhile: (True, value), or (False, why not).
+        """
         self._count += 1
         self._send([self._count, operation, list(arguments)])
-        return self._receive(self._count)
+        while True:
+            held, value = self._receive(self._count)
+            if held is not None:
+                return held, value
+            self._send([self._count, *self._answered(value, answer)])
+
+    def _answered(self, question, answer: Answer) -> tuple[bool, Any]:
+        self._questions += 1
+        if self._questions > MAX_QUESTIONS:
+            self._lose(WorkerFlooded, f"it asked the check's own model or clock more than {MAX_QUESTIONS:,} times")
+        try:
+            return answer(question)
+        except BadReply as error:
+            self._lose(BadReply, str(error))
 
     def start_item(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds
+        self._questions = self._received = 0
         self._printed.clear()
 
     def printed(self) -> str:
@@ -107,7 +128,7 @@ class Worker:
             try:
                 frame = frame[self._socket.send(frame) :]
             except BlockingIOError:
-                self._wait(selectors.EVENT_READ | selectors.EVENT_WRITE)
+                self._wait(selectors.EVENT_WRITE)  # for no answer: one that writes and never reads runs out of time
             except OSError:  # closed by the other side: the reply, or its absence, says why
                 return
 
@@ -115,11 +136,15 @@ class Worker:
         (size,) = wire.LENGTH.unpack(self._read_exactly(wire.LENGTH.size))
         if size > MAX_REPLY:
             self._lose(WorkerFlooded, f"the answer has {size >> 20:,} MiB; at most {MAX_REPLY >> 20} MiB are accepted")
+        self._received += size
+        if self._received > MAX_REPLIES:
+            self._lose(WorkerFlooded, f"its answers have more than {MAX_REPLIES >> 20} MiB in all")
         try:
             reply = wire.decode(self._read_exactly(size))
         except wire.WireError as error:
             self._lose(BadReply, f"the worker sent a malformed answer ({error})")
-        fits = isinstance(reply, list) and len(reply) == 3 and type(reply[0]) is int and isinstance(reply[1], bool)
+        fits = isinstance(reply, list) and len(reply) == 3 and type(reply[0]) is int
+        fits = fits and (reply[1] is None or isinstance(reply[1], bool))
         if not fits or reply[0] != number:
             self._lose(BadReply, "the worker sent an answer that belongs to no question")
         return reply[1], reply[2]
@@ -146,7 +171,7 @@ class Worker:
         """Waits for the connection, draining what the submission prints meanwhile."""
         self._selector.modify(self._socket, events)
         ready = self._selector.select(max(0.0, self.deadline - time.monotonic()))
-        if not ready:
+        if not ready or time.monotonic() > self.deadline:  # what it prints without end is no answer
             self._lose(WorkerTimeout, "no answer within the time limit")
         if any(key.fd == self._output_fd for key, _ in ready):
             self._drain()
@@ -163,12 +188,12 @@ class Worker:
             del self._printed[MAX_OUTPUT:]  # the report of a regrade shows the same lines
             self._lose(WorkerFlooded, f"it printed more than {MAX_OUTPUT >> 20} MiB: remove the print")
 
-    def _lose(self, kind: type[WorkerLost], message: str):
+    def _lose(self, kind: type[WorkerLost], message: str) -> NoReturn:
         output = self.printed()
         self.close()
         raise kind(message, output)
 
-    def _lose_dead(self):
+    def _lose_dead(self) -> NoReturn:
         code = self.close(DYING_SECONDS) or 0
         raise WorkerDied(_obituary(code, self.memory_mb), self.printed())
 

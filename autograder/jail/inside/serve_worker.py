@@ -10,21 +10,22 @@ import socket
 import sys
 
 import faults
+import line
 import operations
 import wire
-
-MAX_REQUEST = 1 << 28
 
 
 def serve(connection: socket.socket, folder: str, instruments: str) -> None:
     """Answers until the connection closes. The first frame carries the submission's files."""
-    _, files = read_frame(connection)
+    ours = line.open_line(connection)
+    _, files = ours.read()
     unpack(files, folder)
     os.chdir(folder)
     sys.path.append(folder)
     connection.sendall(wire.encode([0, True, None]))
     session = operations.Session(folder, instruments)
-    while (request := read_frame(connection)) is not None:
+    while (request := ours.read()) is not None:
+        ours.number = request[0]
         connection.sendall(answer(session, request, folder))
 
 
@@ -53,24 +54,3 @@ def answer(session, request, folder) -> bytes:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(BaseException):  # the student may have replaced or closed them
                 stream.flush()
-
-
-def read_frame(connection):
-    """The next request, or None when the other side has closed."""
-    header = read_exactly(connection, wire.LENGTH.size)
-    if header is None:
-        return None
-    (size,) = wire.LENGTH.unpack(header)
-    if size > MAX_REQUEST:
-        raise wire.WireError(f"a request of {size} bytes")
-    return wire.decode(read_exactly(connection, size))
-
-
-def read_exactly(connection, size):
-    parts = bytearray()
-    while len(parts) < size:
-        part = connection.recv(min(size - len(parts), 1 << 20))
-        if not part:
-            return None
-        parts += part
-    return parts

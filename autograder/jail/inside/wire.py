@@ -3,6 +3,9 @@
 Both ends use this file, and each treats what it reads as hostile. A frame is an 8-byte big-endian length and that many
 bytes of msgpack. Besides msgpack's own types there are four extensions: tensors (dtype, shape, bytes), handles (a
 number that stands for an object on the jailed side), integers beyond 64 bits, and text with lone surrogates.
+
+What one message may hold is bounded before anything of it is built: see MAX_VALUES, MAX_ELEMENTS and MAX_DEPTH. Whoever
+reads from a connection bounds its bytes and its seconds.
 """
 
 import math
@@ -15,8 +18,9 @@ TENSOR, HANDLE, BIG_INTEGER, SURROGATE_TEXT = 1, 2, 3, 4
 LENGTH = struct.Struct(">Q")
 MAX_DIMENSIONS = 16
 MAX_DEPTH = 64
-MAX_VALUES = 2_000_000  # of one message, when taken apart; a few bytes on the wire may be a hundred in memory
+MAX_VALUES = 500_000  # of one message, when taken apart; a few bytes on the wire may be a hundred in memory
 VALUES_PER_EXTENSION = 50  # a tensor, however small, is a large object
+MAX_ELEMENTS = 1 << 21  # of all tensors in one message; honest replies have 50,000, and as lists they grow thirtyfold
 MAX_INTEGER_BYTES = 8192
 HANDLE_BYTES = 8
 
@@ -64,36 +68,42 @@ def _encode_tensor(tensor) -> bytes:
     return _plain.encode(_Tensor(name, list(tensor.shape), flat.view(torch.uint8).numpy().tobytes()))
 
 
-def _decode_tensor(payload) -> torch.Tensor:
-    raw = _tensor_decoder.decode(payload)
-    dtype = DTYPES.get(raw.dtype)
-    if dtype is None:
-        raise WireError(f"unknown dtype {raw.dtype[:40]!r}")
-    if len(raw.shape) > MAX_DIMENSIONS or any(size < 0 for size in raw.shape):
-        raise WireError("impossible tensor shape")
-    if math.prod(raw.shape) * dtype.itemsize != len(raw.data):
-        raise WireError(f"a tensor of shape {raw.shape} came with {len(raw.data)} bytes")
-    if not raw.data:
-        return torch.empty(raw.shape, dtype=dtype)
-    if dtype is torch.bool:  # any byte other than 0 and 1 would be undefined behaviour in torch
-        return torch.frombuffer(bytearray(raw.data), dtype=torch.uint8).ne(0).reshape(raw.shape)
-    return torch.frombuffer(bytearray(raw.data), dtype=dtype).reshape(raw.shape)
+class _Specials:
+    """Decodes the extensions of one message, and counts what its tensors hold."""
 
+    def __init__(self):
+        self.elements = 0
 
-def _decode_special(code, payload):
-    if code == TENSOR:
-        return _decode_tensor(payload)
-    if code == HANDLE and len(payload) == HANDLE_BYTES:
-        return Handle(int.from_bytes(payload, "big"))
-    if code == BIG_INTEGER and len(payload) <= MAX_INTEGER_BYTES:
-        return int.from_bytes(payload, "big", signed=True)
-    if code == SURROGATE_TEXT:
-        return bytes(payload).decode("utf-8", "surrogatepass")
-    raise WireError(f"unknown or malformed extension {code}")
+    def decode(self, code, payload):
+        if code == TENSOR:
+            return self._tensor(_tensor_decoder.decode(payload))
+        if code == HANDLE and len(payload) == HANDLE_BYTES:
+            return Handle(int.from_bytes(payload, "big"))
+        if code == BIG_INTEGER and len(payload) <= MAX_INTEGER_BYTES:
+            return int.from_bytes(payload, "big", signed=True)
+        if code == SURROGATE_TEXT:
+            return bytes(payload).decode("utf-8", "surrogatepass")
+        raise WireError(f"unknown or malformed extension {code}")
+
+    def _tensor(self, raw: _Tensor) -> torch.Tensor:
+        dtype = DTYPES.get(raw.dtype)
+        if dtype is None:
+            raise WireError(f"unknown dtype {raw.dtype[:40]!r}")
+        if len(raw.shape) > MAX_DIMENSIONS or any(size < 0 for size in raw.shape):
+            raise WireError("impossible tensor shape")
+        self.elements += math.prod(max(size, 1) for size in raw.shape)  # one without elements has rows to list, too
+        if self.elements > MAX_ELEMENTS:
+            raise WireError(f"more than {MAX_ELEMENTS:,} elements of tensors in one message")
+        if math.prod(raw.shape) * dtype.itemsize != len(raw.data):
+            raise WireError(f"a tensor of shape {raw.shape} came with {len(raw.data)} bytes")
+        if not raw.data:
+            return torch.empty(raw.shape, dtype=dtype)
+        if dtype is torch.bool:  # any byte other than 0 and 1 would be undefined behaviour in torch
+            return torch.frombuffer(bytearray(raw.data), dtype=torch.uint8).ne(0).reshape(raw.shape)
+        return torch.frombuffer(bytearray(raw.data), dtype=dtype).reshape(raw.shape)
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_encode_special)
-_decoder = msgspec.msgpack.Decoder(ext_hook=_decode_special)
 
 
 def portable(value, stand_in, depth=0):
@@ -147,7 +157,7 @@ def decode(body):
     try:
         if len(body) > MAX_VALUES:  # a shorter one cannot hold more, as each takes a byte
             _count_values(body)
-        message = _decoder.decode(body)
+        message = msgspec.msgpack.Decoder(ext_hook=_Specials().decode).decode(body)
     except WireError:
         raise
     except Exception as error:  # the decoder meets bytes that an attacker chose: any failure is the same verdict
