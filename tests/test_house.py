@@ -21,7 +21,7 @@ ROOMS = {
     "data/": (),
     "solutions/": ("tokenizer", "model", "train", "sample"),
     "milestones/hidden/instruments/": (),
-    "milestones/": ("autograder.grading.student", "autograder.grading.expect", "autograder.grading.draw", "milestones"),
+    "milestones/": (*(f"autograder.grading.{name}" for name in ("student", "lent", "expect", "draw")), "milestones"),
     "autograder/grading/": BELOW,
     "autograder/learner/": (*GRADING, "autograder.stubs"),
     "autograder/classroom/": GRADING,

@@ -90,7 +90,7 @@ def _parts(error: BaseException, item: Item) -> Verdict:
         return _raised(error, item)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # torch says it in a RuntimeError
         return Verdict(
-            "failed", "checking what your code returned takes more memory than there is: it returns too much."
+            "failed", "checking what your code returned takes too much memory: it returns too much."
         )
     return Verdict(
         "failed",

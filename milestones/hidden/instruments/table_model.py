@@ -1,34 +1,26 @@
-"""A model whose logits are a sum of table entries, so that every token of the context and its position matter.
+"""A model that asks the check for its logits: the tables behind them, and the count of what was asked, stay there.
 
-    logits at position t of the context = tables[mode][0, idx[0]] + ... + tables[mode][t, idx[t]]
-
-It counts what it is asked to compute. It holds no expected value: the tables are an input of the check.
+It holds sizes and modes alone.
 """
 
 from types import SimpleNamespace
 
+import line
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 
 class TableModel(nn.Module):
-    """tables: (1 or 4, block_size, V, V); the second of 4 is used in training mode, the last two with gradients on.
+    """number: of the lent table model, which answers `logits` and `new_cache`."""
 
-    With `sharp`, the largest logit becomes `sharp` and the others 0: what is drawn is then as good as certain.
-    """
-
-    def __init__(self, tables, sharp):
+    def __init__(self, number, block_size, vocab_size, dtype):
         super().__init__()
-        _, block_size, vocab_size, _ = tables.shape
+        self.number = number
         self.config = SimpleNamespace(block_size=block_size, vocab_size=vocab_size)
-        self.tables = nn.Parameter(tables)
-        self.sharp = sharp
+        self.anchor = nn.Parameter(torch.zeros((), dtype=getattr(torch, dtype)))  # the model's device and dtype
         self.inner = nn.Sequential(
             nn.Dropout(0.5), nn.Linear(2, 3)
-        )  # their modes count, too: dropout sits in submodules
-        self.calls = 0
-        self.columns = 0
+        )  # dropout sits in submodules: their modes count, too
 
     def forward(self, idx, targets=None, cache=None):
         start = 0 if cache is None else cache.length
@@ -37,30 +29,20 @@ class TableModel(nn.Module):
             raise ValueError(f"{end} positions do not fit: block_size is {self.config.block_size}")
         if idx.shape[1] == 0:
             raise ValueError("the model was called with no token at all")
-        self.calls += 1
-        self.columns += idx.shape[1]
+        # What can't be looked up raises here, as it would in a model that has its tables.
+        torch.zeros(end, self.config.vocab_size)[torch.arange(start, end, device=idx.device), idx]
         training = any(module.training for module in self.modules())
-        mode = training + 2 * torch.is_grad_enabled() if len(self.tables) > 1 else 0
-        total = self.tables[mode][torch.arange(start, end, device=idx.device), idx].cumsum(dim=1)  # (B, T, V)
+        held = None if cache is None else cache.number
+        logits = line.ask(self.number, "logits", idx, training, torch.is_grad_enabled(), held)
         if cache is not None:
-            total = total + cache.total
-            cache.length, cache.total = end, total[:, -1:].detach().clone()  # the caller may write into its logits
-        if self.sharp is None:
-            return total, None
-        return self.sharp * F.one_hot(total.argmax(dim=-1), total.shape[-1]).to(total.dtype), None
+            cache.length = end
+        return logits + 0 * self.anchor, None
 
 
 class CachingTableModel(TableModel):
-    """The same with a cache: what is fed twice, or not at all, or after another prompt, changes the logits."""
-
-    def __init__(self, tables, sharp):
-        super().__init__(tables, sharp)
-        self.caches = 0
-
     def new_cache(self, batch_size):
-        self.caches += 1
-        return SimpleNamespace(length=0, total=torch.zeros(batch_size, 1, 1, dtype=self.tables.dtype))
+        return SimpleNamespace(length=0, number=line.ask(self.number, "new_cache", batch_size))
 
 
-def make(tables, sharp=None, caching=False):
-    return (CachingTableModel if caching else TableModel)(tables, sharp)
+def make(number, block_size, vocab_size, dtype, caching=False):
+    return (CachingTableModel if caching else TableModel)(number, block_size, vocab_size, dtype)

@@ -1,13 +1,15 @@
 """Table models, and what must follow under them.
 
-The instrument table_model is a model whose logits after a context are a sum with one term for each token at its
-position. This side knows the tables and recomputes that sum. A `sharp` model leaves no choice: one continuation is as
+A table model's logits after a context are a sum with one term for each token at its position (table_model.py). A grader
+recomputes that sum. A `sharp` model leaves no choice: one continuation is as
 good as certain, so no check depends on what a seed happens to draw.
 """
 
 import math
 
 import torch
+
+from .table_model import TableModel
 
 SHARP = 40.0  # the largest logit of a model that leaves no choice; the other tokens together get 1e-16
 CHAIN_GROWTH = 3.0  # above 2, so that a later token outvotes all earlier ones together
@@ -24,9 +26,20 @@ def chain_tables(block_size, successor):
     return step * CHAIN_GROWTH ** torch.arange(block_size)[:, None, None]
 
 
+def lent_table_model(student, tables, *, sharp=None, caching=False):
+    """(stub, the model itself), which counts its calls, their columns, and its caches.
+
+    tables (block_size, V, V), or (4, block_size, V, V) with one for each mood (moods.py).
+    """
+    lent = TableModel(tables if tables.ndim == 4 else tables[None], sharp)
+    dtype = str(tables.dtype).removeprefix("torch.")
+    stub = student.instrument("table_model", student.lend(lent), *tables.shape[-3:-1], dtype, caching)
+    return stub, lent
+
+
 def table_model(student, tables, **options):
-    """The instrument; tables (block_size, V, V), or (4, block_size, V, V) with one for each mood (moods.py)."""
-    return student.instrument("table_model", tables if tables.ndim == 4 else tables[None], **options)
+    """The stub alone."""
+    return lent_table_model(student, tables, **options)[0]
 
 
 def table_logits(tables, context):

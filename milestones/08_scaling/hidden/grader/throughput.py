@@ -1,5 +1,7 @@
 """Judges measure_throughput, with a clock and a device that are instruments: all times are inputs of the check."""
 
+from .lazy_device import LazyDevice
+
 SPEED = "measure_throughput must return the tokens of the measured steps over the seconds that these took on `clock`."
 CALLS = "step must be called `warmup` times and then `steps` times, no more and no less."
 
@@ -11,16 +13,12 @@ def ticks(draw, n, low, high):
 
 def expect_speed(student, expect, what, device, *, tokens, warmup, steps, seconds, rule):
     """The speed of `steps` steps that really take `seconds`; `what` describes the run."""
+    stub = student.instrument("lazy_device", student.lend(device))
     speed = student.train.scaling.measure_throughput(
-        device.step,
-        tokens_per_step=tokens,
-        warmup=warmup,
-        steps=steps,
-        clock=device.clock,
-        synchronize=device.synchronize,
+        stub.step, tokens_per_step=tokens, warmup=warmup, steps=steps, clock=stub.clock, synchronize=stub.synchronize
     )
     expect.number(f"the speed of {what}", speed, steps * tokens / seconds, tol="f64", rule=rule)
-    expect.equal(f"the number of calls of step, for {what},", student.value(device.steps), warmup + steps, rule=CALLS)
+    expect.equal(f"the number of calls of step, for {what},", device.steps, warmup + steps, rule=CALLS)
 
 
 def test_throughput_tokens(student, draw, expect):
@@ -28,7 +26,7 @@ def test_throughput_tokens(student, draw, expect):
     for steps in (1, draw.integer(3, 9), draw.integer(10, 15)):
         tokens = draw.integer(100, 5000)
         launches = ticks(draw, steps, 50, 900)
-        device = student.instrument("lazy_device", float(draw.integer(10, 1000)), 0.0, launches, [0.0] * steps)
+        device = LazyDevice(float(draw.integer(10, 1000)), 0.0, launches, [0.0] * steps)
         seconds = sum(launches)
         what = f"{steps} steps of {tokens} tokens that take {seconds:.3f} s"
         expect_speed(student, expect, what, device, tokens=tokens, warmup=0, steps=steps, seconds=seconds, rule=SPEED)
@@ -41,7 +39,7 @@ def test_throughput_warmup(student, draw, expect):
         steps, tokens = draw.integer(6, 9), draw.integer(100, 5000)
         slow, launches = ticks(draw, warmup, 3000, 9000), ticks(draw, steps, 50, 900)
         works = [0.0] * (warmup + steps)
-        device = student.instrument("lazy_device", float(draw.integer(10, 1000)), 0.0, slow + launches, works)
+        device = LazyDevice(float(draw.integer(10, 1000)), 0.0, slow + launches, works)
         seconds = sum(launches)
         what = (
             f"{steps} steps of {tokens} tokens that take {seconds:.3f} s, after {warmup} for warm-up"
@@ -60,7 +58,7 @@ def test_throughput_lazy_device(student, draw, expect):
         queued = draw.integer(2000, 5000) / 1024
         launches = ticks(draw, warmup + steps, 5, 40)
         works = ticks(draw, warmup, 2000, 6000) + ticks(draw, steps, 200, 900)
-        device = student.instrument("lazy_device", float(draw.integer(10, 1000)), queued, launches, works)
+        device = LazyDevice(float(draw.integer(10, 1000)), queued, launches, works)
         launching, seconds = sum(launches[warmup:]), sum(launches[warmup:]) + sum(works[warmup:])
         what = (
             f"{steps} steps of {tokens} tokens that keep the device busy for {seconds:.3f} s, {launching:.3f} s of them"
