@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from autograder.jail.inside.wire import Handle
 from autograder.jail.worker import BadReply
 
 
@@ -23,6 +24,7 @@ class Lent:
 
     def __init__(self) -> None:
         self._instruments: list[Instrument] = []
+        self.behind: dict[Handle, Instrument] = {}  # by the handle of the stub that asks it
 
     def lend(self, instrument: Instrument) -> int:
         """The number by which it can be asked."""

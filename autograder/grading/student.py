@@ -14,6 +14,7 @@ which ends the item: a grader must not catch that one.
 
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from autograder.grading import replies
 from autograder.grading.lent import Instrument, Lent
@@ -270,21 +271,26 @@ class Student:
             raise StopIteration
         return value
 
-    def instrument(self, name: str, *args, **kwargs) -> Ref:
+    def instrument(self, name: str, *args, asks: Instrument | None = None, **kwargs) -> Ref:
         """What `make(…)` of the course's hidden/instruments/NAME.py returns, built over there.
 
-        An instrument must hold no expected value.
+        It must hold no expected value, and what it says of itself is no evidence. What it must not hold stays here, in
+        the instrument that it `asks` (lent.py): `make` gets the number of that one first, for inside/line.py.
 
-        model = student.instrument("tiny_model", vocab_size, n_embd)
+        model = student.instrument("table_model", vocab_size, asks=TableModel(tables))
         """
-        return self._request("instrument", name, self._outgoing(args), self._outgoing(kwargs))
+        first = [] if asks is None else [self._lent.lend(asks)]
+        stub = self._request("instrument", name, first + self._outgoing(args), self._outgoing(kwargs))
+        if asks is not None:
+            self._lent.behind[stub._target[0]] = asks
+        return stub
 
-    def lend(self, instrument: Instrument) -> int:
-        """Lets the submission ask an object that stays here; the number for its stub (lent.py, inside/line.py).
+    def behind(self, stub: Ref) -> Any:
+        """The instrument that a stub asks.
 
-        model = student.instrument("table_model", student.lend(TableModel(tables)), block_size, vocab_size)
+        calls = student.behind(model).calls
         """
-        return self._lent.lend(instrument)
+        return self._lent.behind[stub._target[0]]
 
     def forbid(self, *names: str) -> "Forbid":
         """Forbids library names besides the item's own `not_allowed`, for a `with` block.

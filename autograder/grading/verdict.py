@@ -89,9 +89,7 @@ def _parts(error: BaseException, item: Item) -> Verdict:
     if isinstance(error, StudentError):
         return _raised(error, item)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # torch says it in a RuntimeError
-        return Verdict(
-            "failed", "checking what your code returned takes too much memory: it returns too much."
-        )
+        return Verdict("failed", "checking what your code returned takes too much memory: it returns too much.")
     return Verdict(
         "failed",
         f"the check could not use what your code returned ({type(error).__name__}: {str(error)[:300]});"

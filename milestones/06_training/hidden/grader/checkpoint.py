@@ -7,7 +7,8 @@ import torch
 
 from autograder.grading.student import Ref, StudentError
 
-from .tiny_model import C, V, draw_weights, equal_bits, new_model, weights_of
+from .lent_model import new_model, stub_of
+from .tiny_model import draw_weights, equal_bits, weights_of
 from .whole_run import RUN, config_for, read_file
 
 CONTENT = ("model", "optimizer", "step", "config", "tokenizer_hash", "rng")
@@ -100,7 +101,7 @@ def setting(student, config, name):
 def expect_same_future(student, expect, content, was, gradients, later):
     """A fresh model and optimizer with the checkpoint's state have the old weights, and make the same next step."""
     hands = student.instrument("optimizers")
-    model = student.instrument("tiny_model", V, C)
+    model = stub_of(student)
     model.double()
     optimizer = student.keep(hands.adam_of, model, 0.9)
     error = student.attempt(hands.restore, content, model, optimizer)
@@ -178,18 +179,33 @@ def test_checkpoint_atomic(student, draw, expect):
     )
 
 
+class Moments:
+    """What happened to a watched file, in words, in order."""
+
+    answers = frozenset({"saw"})
+    known = "emptied and written anew", "removed", "renamed"
+
+    def __init__(self):
+        self.moments = []
+
+    def saw(self, what):
+        self.moments.append(self.known[self.known.index(what)])
+
+
 def expect_whole_at_every_moment(student, expect, path, content):
     """The file is replaced in one go."""
-    watched = student.instrument("watched_file", path)
-    watched.begin()
+    record = Moments()
+    watched = student.instrument("watched_file", path, asks=record)
+    watched.watch(True)
     student.attempt(student.train.checkpoint.save_checkpoint, path, **content)
-    moments = watched.end()
+    watched.watch(False)
+    moments = record.moments
     expect.true(
         "the file is whole at every moment",
         not moments,
         rule="At every moment `path` must be a whole checkpoint, even if the power goes: os.replace gives the name to"
         " the new file at once.",
-        saw=f"While save_checkpoint replaces {path}, the old file is {' and '.join(map(str, moments))}.",
+        saw=f"While save_checkpoint replaces {path}, the old file is {' and '.join(moments)}.",
         evidence=moments,
     )
 

@@ -7,8 +7,9 @@ import torch
 
 from autograder.grading.student import StudentError
 
+from .lent_model import new_model, passes_of, stub_of
 from .random_text import Text, by_chance, expect_windows
-from .tiny_model import B, C, T, V, draw_weights, equal_bits, flat, new_model, passes_of, weights_of
+from .tiny_model import B, T, draw_weights, equal_bits, flat, weights_of
 from .whole_run import estimated
 
 BATCHES = 20
@@ -208,7 +209,7 @@ def expect_no_gradients(student, expect, mode, model):
 
 def expect_own_device(student, expect, text):
     """A model on another device gets its batches there."""
-    away = student.instrument("tiny_model", V, C)
+    away = stub_of(student)
     away.to("meta")
     with contextlib.suppress(StudentError):  # a tensor on meta has no data, so reading the loss raises
         estimated(student, away, text.ids, seed=3, batches=1)

@@ -2,7 +2,8 @@
 
 from autograder.grading.student import StudentError
 
-from .tiny_model import draw_weights, equal_bits, new_model
+from .lent_model import new_model
+from .tiny_model import draw_weights, equal_bits
 from .whole_run import KEYS, ROW_STEPS, RUN, config_for, draw_ids, metrics_of, read_file, steps_of, trained
 
 FAR = 0.5  # of the weights' norm: other moments or batches move the weights less than that, another beginning more

@@ -6,8 +6,9 @@ import time
 from autograder.grading.expect import is_close
 
 from .learning_rates import share
+from .lent_model import is_update, new_model, passes_of
 from .random_text import by_chance
-from .tiny_model import B, T, draw_weights, gradient, is_update, new_model, passes_of
+from .tiny_model import B, T, draw_weights, gradient
 from .whole_run import KEYS, RUN, Run, config_for, draw_ids, estimated, expect_rows, is_finite, metrics_of
 
 CLOCK = 0.01  # seconds that two clocks may differ by: the grader's and the submission's, with the wire in between

@@ -8,21 +8,10 @@ from autograder.grading.expect import is_close
 from autograder.grading.student import StudentError
 
 from .adamw import AdamW
+from .lent_model import new_model, stub_of, training_passes
 from .random_text import Text, expect_windows
 from .step import expect_float32_weights
-from .tiny_model import (
-    C,
-    V,
-    bfloat16_gradient,
-    clipped,
-    draw_weights,
-    equal_bits,
-    flat,
-    gradient,
-    new_model,
-    training_passes,
-    weights_of,
-)
+from .tiny_model import C, V, bfloat16_gradient, clipped, draw_weights, equal_bits, flat, gradient, weights_of
 from .whole_run import RUN, Run, config_for, draw_ids, trained
 
 AGREE = "zero"  # tolerance of the weights at the end: a clipped norm is right with and without a small eps
@@ -295,7 +284,7 @@ def expect_sound_checkpoint(student, expect, case, out_dir):
     path = f"{out_dir}/checkpoint.pt"
     sound = True
     if path in student.files.list():
-        model = student.instrument("tiny_model", V, C)
+        model = stub_of(student)
         model.double()
         content = student.keep(student.train.checkpoint.load_checkpoint, path)
         student.instrument("optimizers").restore(content, model)

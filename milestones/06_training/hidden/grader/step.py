@@ -7,6 +7,7 @@ import itertools
 
 from autograder.grading.student import StudentError
 
+from .lent_model import new_model, passes_of
 from .tiny_model import (
     LOSS,
     B,
@@ -21,9 +22,7 @@ from .tiny_model import (
     expect_weights,
     flat,
     gradient,
-    new_model,
     norm,
-    passes_of,
     weights_of,
 )
 
@@ -93,9 +92,9 @@ def left_behind(student, model, after, weights):
 
 def expect_one_after_the_other(student, expect, model, n):
     """Each micro-batch had its own forward and backward pass before the next one began."""
-    events = student.value(model.events)
+    events = list(student.behind(model).events)
     shapes = [list(forward["x"].shape) for forward in passes_of(student, model) if forward["grad"]]
-    apart = isinstance(events, list) and ("forward", "forward") not in itertools.pairwise(events)
+    apart = ("forward", "forward") not in itertools.pairwise(events)
     expect.true(
         f"{n} micro-batches pass one after the other",
         apart and shapes == [[B, T]] * n,

@@ -1,6 +1,6 @@
-"""The tiny model, stated once more: what it computes in float64, and what one step must do to its weights.
+"""The tiny model: what it computes, and what one step must do to its weights.
 
-The instrument of that name is the same model on the submission's side: four parameters, and called as a GPT is.
+The instrument of that name is its stub on the submission's side: four parameters, and called as a GPT is.
 
     h = tanh(table[x] @ matrix.T + bias)     times EVAL_FACTOR in eval mode, so that the loss shows the mode
     logits = gain * h @ table.T
@@ -33,10 +33,11 @@ def draw_batches(draw, n):
     return [(draw.randint(0, V, (B, T)), draw.randint(0, V, (B, T))) for _ in range(n)]
 
 
-def logits_of(weights, x, training=True):
-    """x (...) -> logits (..., V)."""
+def logits_of(weights, x, training=True, kept=None):
+    """x (...) -> logits (..., V). kept (..., C) is what dropout multiplies h by."""
     gain, table, matrix, bias = weights
     h = torch.tanh(F.linear(F.embedding(x, table), matrix, bias))
+    h = h if kept is None else h * kept
     return gain * F.linear(h if training else EVAL_FACTOR * h, table)
 
 
@@ -92,36 +93,9 @@ def equal_bits(a, b):
     return a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b)
 
 
-# The model over there
-
-
-def new_model(student, weights, dtype="float64", **options):
-    """The instrument with these weights, in the submission's process."""
-    model = student.instrument("tiny_model", V, C, **options)
-    if dtype == "float64":
-        model.double()
-    student.set_parameters(model, weights)
-    return model
-
-
 def weights_of(student, model):
     """All its weights in one vector."""
     return flat(student.get_parameters(model))
-
-
-def passes_of(student, model):
-    """What it was given, forward pass by forward pass: dicts with x, y, device, training, grad, time, loss."""
-    return student.value(model.passes)
-
-
-def is_update(forward):
-    """Whether a forward pass belongs to an update: in train mode, and with gradients on."""
-    return forward["training"] and forward["grad"]
-
-
-def training_passes(student, model):
-    """The forward passes of all updates."""
-    return [forward for forward in passes_of(student, model) if is_update(forward)]
 
 
 def expect_weights(expect, what, actual, expected, rule):

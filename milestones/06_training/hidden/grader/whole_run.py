@@ -7,8 +7,9 @@ from typing import NamedTuple
 import torch
 
 from .learning_rates import rate_at
+from .lent_model import new_model, training_passes
 from .random_text import Text, expect_windows
-from .tiny_model import B, T, draw_weights, flat, new_model, training_passes, weights_of
+from .tiny_model import B, T, draw_weights, flat, weights_of
 
 KEYS = ("step", "train_loss", "val_loss", "lr", "tokens", "seconds", "tokens_per_second")
 

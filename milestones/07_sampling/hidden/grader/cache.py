@@ -7,7 +7,7 @@ from milestones.hidden.weights import gpt_weights
 
 from .moods import MOODS, expect_calm, moody_tables
 from .returned import need_ids, need_tensor, same_tensor, streamed
-from .tables import SHARP, lent_table_model, random_tables, table_model, trajectories
+from .tables import SHARP, random_tables, table_model, trajectories
 
 GPT_SIZES = {"block_size": 11, "vocab_size": 13, "n_layer": 2, "n_head": 3, "n_embd": 15}
 
@@ -109,13 +109,13 @@ def test_cache_generate(student, draw, expect):
         need_ids(expect, what, ids, prompts, length, V)
         expect.equal(f"{what}: the result", ids, trajectories(tables, prompts, length), rule=rule)
     prompts = draw.randint(0, V, (2, 4))
-    model, lent = lent_table_model(student, tables, sharp=SHARP, caching=True)
+    model = table_model(student, tables, sharp=SHARP, caching=True)
     ids = generate(model, prompts, n, use_cache=False)
     need_ids(expect, "use_cache=False", ids, prompts, n, V)
     rule = "Without the cache the ids must be the same."
     expect.equal("use_cache=False: the result", ids, trajectories(tables, prompts, n), rule=rule)
     rule = "With use_cache=False, new_cache must never be called."
-    expect.equal("use_cache=False: the number of caches made", len(lent.caches), 0, rule=rule)
+    expect.equal("use_cache=False: the number of caches made", len(student.behind(model).caches), 0, rule=rule)
     expect_cached_options(student, draw, expect)
     expect_cached_gpt(student, draw, expect)
 
@@ -176,14 +176,14 @@ def test_cache_speed(student, draw, expect):
     tables = random_tables(draw, block_size, V)
     prompts = draw.randint(0, V, (1, T))
     expected = trajectories(tables, prompts, n)
-    model, lent = lent_table_model(student, tables, sharp=SHARP, caching=True)
+    model = table_model(student, tables, sharp=SHARP, caching=True)
     ids = student.sample.generate.generate(model, prompts, n)
     need_ids(expect, "with a cache", ids, prompts, n, V)
     rule = "With a cache the ids must be those that the model gives without."
     expect.equal("with a cache: the result", ids, expected, rule=rule)
-    expect.note("no cache was made", not lent.caches)
+    expect.note("no cache was made", not student.behind(model).caches)
     rule = "As long as all tokens fit into block_size, each position must be computed once, not anew at every step."
-    expect.below("the number of positions computed", lent.columns, ROOM * (T + n), rule=rule)
+    expect.below("the number of positions computed", student.behind(model).columns, ROOM * (T + n), rule=rule)
     model = table_model(student, tables, sharp=SHARP, caching=True)
     what = "a stream from a model with new_cache"
     rule = "A stream must give the same ids with a cache and without."

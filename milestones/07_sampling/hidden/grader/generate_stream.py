@@ -4,7 +4,7 @@ import torch
 
 from .moods import MOODS, expect_calm, expect_modes_kept, moody_tables
 from .returned import need_ids, streamed
-from .tables import SHARP, chain_tables, lent_table_model, random_tables, table_model, trajectory
+from .tables import SHARP, chain_tables, random_tables, table_model, trajectory
 
 
 def test_stream(student, draw, expect):
@@ -27,10 +27,10 @@ def test_stream(student, draw, expect):
 
 
 def expect_lazy(student, expect, tables, prompt, n, expected):
-    model, lent = lent_table_model(student, tables, sharp=SHARP)
+    model = table_model(student, tables, sharp=SHARP)
     found = streamed(student, expect, "the beginning of a stream", model, prompt, n, limit=2)
     rule = "stream must yield each id before it computes the next one."
-    expect.equal("the number of calls of the model for two ids", lent.calls, 2, rule=rule)
+    expect.equal("the number of calls of the model for two ids", student.behind(model).calls, 2, rule=rule)
     rule = "The first ids of a stream must be those of the whole one."
     expect.equal("the beginning of a stream: the ids", found, expected[:2], rule=rule)
 

@@ -26,20 +26,14 @@ def chain_tables(block_size, successor):
     return step * CHAIN_GROWTH ** torch.arange(block_size)[:, None, None]
 
 
-def lent_table_model(student, tables, *, sharp=None, caching=False):
-    """(stub, the model itself), which counts its calls, their columns, and its caches.
+def table_model(student, tables, *, sharp=None, caching=False):
+    """A stub of the table model, which lies behind it (`student.behind`) and counts its calls, columns and caches.
 
     tables (block_size, V, V), or (4, block_size, V, V) with one for each mood (moods.py).
     """
-    lent = TableModel(tables if tables.ndim == 4 else tables[None], sharp)
+    model = TableModel(tables if tables.ndim == 4 else tables[None], sharp)
     dtype = str(tables.dtype).removeprefix("torch.")
-    stub = student.instrument("table_model", student.lend(lent), *tables.shape[-3:-1], dtype, caching)
-    return stub, lent
-
-
-def table_model(student, tables, **options):
-    """The stub alone."""
-    return lent_table_model(student, tables, **options)[0]
+    return student.instrument("table_model", *tables.shape[-3:-1], dtype, caching, asks=model)
 
 
 def table_logits(tables, context):

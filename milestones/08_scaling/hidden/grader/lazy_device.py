@@ -7,7 +7,7 @@ total is measured with one wait at the end and with a wait after each step. The 
 
 
 class LazyDevice:
-    """now: seconds on the clock at the start. queued: seconds of work from before. The two times of each step in turn."""
+    """now: seconds on the clock. queued: seconds of work from before. launches, works: the two times of each step."""
 
     answers = frozenset({"step", "synchronize", "clock"})
 

@@ -13,7 +13,7 @@ def ticks(draw, n, low, high):
 
 def expect_speed(student, expect, what, device, *, tokens, warmup, steps, seconds, rule):
     """The speed of `steps` steps that really take `seconds`; `what` describes the run."""
-    stub = student.instrument("lazy_device", student.lend(device))
+    stub = student.instrument("lazy_device", asks=device)
     speed = student.train.scaling.measure_throughput(
         stub.step, tokens_per_step=tokens, warmup=warmup, steps=steps, clock=stub.clock, synchronize=stub.synchronize
     )
