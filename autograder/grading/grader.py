@@ -83,7 +83,7 @@ class Grader:
         collected: Items,
         templates: Templates,
         diagnosis: Diagnosis,
-        lifeline: Lifeline | None,
+        lifeline: Lifeline | None = None,
     ):
         self._course = course
         self._rungs = rungs

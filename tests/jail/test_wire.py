@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.grading import replies
 from autograder.grading.student import StudentError
 from autograder.jail.inside import wire
 from autograder.jail.worker import BadReply, WorkerFlooded, WorkerLost
@@ -40,6 +41,41 @@ def test_any_bytes_decode_to_a_value_or_a_wire_error(data):
 def test_any_extension_decodes_to_a_value_or_a_wire_error(code, payload):
     with contextlib.suppress(wire.WireError):
         wire.decode(msgspec.msgpack.encode(msgspec.msgpack.Ext(code, payload)))
+
+
+@pytest.mark.parametrize("shape", [[2**26, 0], [0, 2**26], [1, 2**21, 2, 0]])
+def test_a_tensor_without_elements_has_no_more_rows_than_one_with_them(shape):
+    """A list of 2**26 empty rows takes gigabytes."""
+    body = msgspec.msgpack.encode(msgspec.msgpack.Ext(wire.TENSOR, msgspec.msgpack.encode(["float32", shape, b""])))
+    with pytest.raises(wire.WireError, match="elements of tensors"):
+        wire.decode(body)
+
+
+def test_the_elements_of_all_tensors_of_a_message_count():
+    some = torch.zeros(wire.MAX_ELEMENTS // 4, dtype=torch.uint8)
+    assert len(crossed([some] * 4)) == 4
+    with pytest.raises(wire.WireError, match="elements of tensors"):
+        crossed([some] * 5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"shape": ["x", 2**31]}, {"shape": [2**31]}, {"shape": [-1]}, {"shape": [True]}, {"dtype": "object"}]
+    + [{"storage": "here"}, {"requires_grad": 1}, {"more": 1}],
+)
+def test_parameters_are_told_in_one_form(change):
+    """A grader draws weights of these shapes: they are looked at before it does."""
+    honest = {"shape": [2, 3], "dtype": "float32", "storage": 1, "requires_grad": True, "has_grad": False}
+    honest["grad_zero"] = True
+    assert replies.parameters([honest]) == [honest]
+    with pytest.raises(BadReply):
+        replies.parameters([honest | change])
+
+
+def test_parameters_together_are_no_larger_than_what_can_be_sent():
+    row = {"shape": [2**20], "dtype": "float32", "storage": 1, "requires_grad": True, "has_grad": False}
+    with pytest.raises(BadReply):
+        replies.parameters([row | {"grad_zero": True}] * 3)
 
 
 @pytest.mark.parametrize("name", sorted(wire.DTYPES))
