@@ -17,6 +17,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,8 +26,12 @@ import msgspec
 from autograder.jail import cgroup
 
 HERE = Path(__file__).parent
-FIRST_UID, UIDS = 200_000, 100_000
-START_SECONDS = 120
+FIRST_UID, UIDS_PER_PROCESS = 200_000, 512  # more workers than one process has living at a time
+START_SECONDS, ANSWER_SECONDS = 120.0, 30.0
+LOOK_SECONDS = 0.5  # between looks whether a silent template is alive
+CLOSING_SECONDS = 2.0
+
+_numbers = itertools.count(1)  # of all templates of this process, for the two of a twin live at the same time
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +47,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JailError(Exception):
-    """The jail itself could not be set up; nothing was learned about a submission."""
+    """The jail itself could not be set up, or its template died; nothing was learned about a submission."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,12 +143,16 @@ def _python(inside: str, site: str, arguments: str) -> list[str]:
     return [_interpreter(), "-I", "-S", "-B", "-c", start, arguments]
 
 
+def _uid(number: int) -> int:
+    """A user that no living worker has, of this process or another."""
+    return FIRST_UID + os.getpid() * UIDS_PER_PROCESS + number % UIDS_PER_PROCESS
+
+
 class Template:
     """One warm template process. `hash_seed` is its PYTHONHASHSEED. Starts at once; ready when first used."""
 
     def __init__(self, contents: Contents, *, hash_seed: int, jail: str):
         self.isolated = jail == "bubblewrap"
-        self._numbers = itertools.count(1)
         self._resources = contextlib.ExitStack()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._resources.callback(self._control.close)
@@ -180,15 +189,18 @@ class Template:
         self._ready = False
 
     def spawn(self, connection: socket.socket, output_fd: int, folder: str, limits: Limits) -> int:
-        """Forks a worker that serves `connection` and prints into `output_fd`; returns its number."""
-        number = next(self._numbers)
+        """Forks a worker that serves `connection` and prints into `output_fd`; returns its number.
+
+        As root, each worker gets a user that no other living one has. Raises JailError if the template is gone.
+        """
+        number = next(_numbers)
         self._living[number] = limits
         self._bound()
         order = {
             "do": "spawn",
             "number": number,
             "limits": msgspec.to_builtins(limits),
-            "uid": FIRST_UID + (os.getpid() * 64 + number) % UIDS if os.geteuid() == 0 else None,
+            "uid": _uid(number) if os.geteuid() == 0 else None,
             "folder": folder,
         }
         answer = self._ask(order, [connection.fileno(), output_fd])
@@ -199,7 +211,7 @@ class Template:
     def end(self, number: int, grace: float) -> int:
         """Ends a worker and all its processes; returns its exit code (256 - n for a death by signal n).
 
-        One that is about to end by itself has `grace` seconds for that.
+        One that is about to end by itself has `grace` seconds for that. Raises JailError if the template is gone.
         """
         code = self._ask({"do": "end", "number": number, "grace": grace}, [])["exit"]
         del self._living[number]
@@ -211,31 +223,48 @@ class Template:
             self._cgroup.allow(self._living.values())
 
     def _ask(self, order: dict, descriptors: list[int]) -> dict:
-        self._wait_until_ready()
-        socket.send_fds(self._control, [json.dumps(order).encode()], descriptors)
-        return self._answer()
-
-    def _wait_until_ready(self) -> None:
         if not self._ready:
-            self._answer()
+            self._answer(START_SECONDS)
             self._ready = True
-
-    def _answer(self) -> dict:
-        self._control.settimeout(START_SECONDS)
         try:
-            data = self._control.recv(1 << 16)
-        except TimeoutError:
-            data = b""
-        if not data:
-            self._log.seek(0)
-            told = self._log.read().decode(errors="replace").strip()[-2000:]
-            raise JailError(f"the jail's template process ended or hangs; it said:\n{told or '(nothing)'}")
-        return json.loads(data)
+            socket.send_fds(self._control, [json.dumps(order).encode()], descriptors)
+        except OSError:  # closed by the other side
+            raise self._gone() from None
+        return self._answer(ANSWER_SECONDS)
+
+    def _answer(self, seconds: float) -> dict:
+        """The template's next answer. Raises JailError soon after its death, and after `seconds` of a living one."""
+        deadline = time.monotonic() + seconds
+        self._control.settimeout(LOOK_SECONDS)
+        while True:
+            ended = self._process.poll() is not None
+            try:
+                data = self._control.recv(1 << 16)
+            except TimeoutError:
+                if ended or time.monotonic() > deadline:
+                    raise self._gone() from None
+            except OSError:
+                raise self._gone() from None
+            else:
+                if not data:
+                    raise self._gone()
+                return json.loads(data)
+
+    def _gone(self) -> JailError:
+        """The error for a template that died or hangs. It is dead afterwards, so that nobody waits for it again."""
+        self._process.kill()
+        self._log.seek(0)
+        told = self._log.read().decode(errors="replace").strip()[-2000:]
+        return JailError(f"the jail's template process ended or hangs; it said:\n{told or '(nothing)'}")
 
     def close(self) -> None:
         self._control.close()
         self._process.terminate()
-        self._process.wait()
+        try:
+            self._process.wait(CLOSING_SECONDS)
+        except subprocess.TimeoutExpired:  # stopped: only a kill reaches it
+            self._process.kill()
+            self._process.wait()
         if self._cgroup is not None:
             self._cgroup.remove()
         self._resources.close()

@@ -163,7 +163,7 @@ def no_new_privileges():
     assert uid != 0
     assert groups == []
     [reply] = student.batch(student.model.own.regain, [()])
-    assert reply.type == "PermissionError"
+    assert "OSError" in reply.bases  # not permitted, or in a user namespace not a user
     assert student.model.own.mount() == -1
     assert student.model.own.umount() == -1
     assert student.model.own.no_new_privileges() == 1

@@ -38,13 +38,60 @@ def test_each_denied_system_call_is_refused(submit, column):
     student = submit(CALL)
     replies = student.batch(student.model.own.call, [(seccomp.DENIED[name][column], 0, 0, 0, 0) for name in names])
     assert {name: reply for name, reply in zip(names, replies, strict=True) if reply != [-1, errno.EPERM]} == {}
+    for numbers in seccomp.MISSING.values():
+        assert student.model.own.call(numbers[column], 0, 0, 0, 0) == [-1, errno.ENOSYS]
 
 
 def test_no_new_namespace_by_clone(submit, column):
     student = submit(CALL)
     for flag in (0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000):
         assert student.model.own.call(seccomp.CLONE[column], flag | 17, 0, 0, 0, 0) == [-1, errno.EPERM]
-    assert student.model.own.call(seccomp.CLONE3[column], 0, 0) == [-1, errno.ENOSYS]
+    assert student.model.own.call(seccomp.MISSING["clone3"][column], 0, 0) == [-1, errno.ENOSYS]
+
+
+def test_of_fcntl_only_copies_and_flags_are_left(submit, column):
+    student = submit(
+        CALL + "def on_torch(number, command): return call(number, os.open('/jail/inside/wire.py', 0), command, 0)"
+    )
+    allowed = seccomp.FCNTL_ALLOWED.values()
+    refused = [
+        (seccomp.FCNTL[column], command) for command in (*range(64), *range(1024, 1056)) if command not in allowed
+    ]
+    replies = student.batch(student.model.own.on_torch, refused)
+    assert [reply for reply in replies if reply != [-1, errno.EPERM]] == []
+
+
+def test_no_page_is_pushed_out_or_merged(submit, column):
+    student = submit(CALL)
+    for advice in seccomp.MADVISE_DENIED.values():
+        assert student.model.own.call(seccomp.MADVISE[column], 0, 0, advice) == [-1, errno.EPERM]
+    for option in seccomp.PRCTL_DENIED.values():
+        assert student.model.own.call(seccomp.PRCTL[column], option, 0, 0, 0, 0) == [-1, errno.EPERM]
+
+
+def test_processes_that_share_queues_pipes_and_locks_still_work(submit):
+    student = submit(
+        """
+import ctypes, multiprocessing
+def add(queue, lock, pipe, number):
+    with lock:
+        queue.put(number)
+    pipe.send(number)
+def shared():
+    queue, lock, (here, there) = multiprocessing.Queue(), multiprocessing.Lock(), multiprocessing.Pipe()
+    processes = [multiprocessing.Process(target=add, args=(queue, lock, there, number)) for number in range(4)]
+    for process in processes:
+        process.start()
+    seen = [sorted(queue.get() for _ in processes), sorted(here.recv() for _ in processes)]
+    for process in processes:
+        process.join()
+    return seen
+def called_back():
+    return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda x: x + 1)(1)
+"""
+    )
+    assert student.model.own.shared() == [[0, 1, 2, 3], [0, 1, 2, 3]]
+    assert student.model.own.called_back() == 2
 
 
 def test_only_sockets_between_own_processes_can_be_made(submit):

@@ -23,6 +23,7 @@ import torch
 import torch._dynamo  # the first optimizer or dispatch mode would import it in every worker, for a second
 
 CONNECTION_FD, OUTPUT_FD = 3, 4
+DYING_SECONDS = 2.0
 
 
 def main() -> None:
@@ -86,6 +87,7 @@ def guardian(order, descriptors, options, writer) -> None:
     try:
         if options["isolated"]:
             isolate.new_namespaces(options["as_root"])
+        opened = isolate.descriptors()  # looked up in time: the worker will cover /proc for its guardian, too
         pid = os.fork()
     except OSError as error:
         os.write(writer, json.dumps({"error": str(error)}).encode())
@@ -94,7 +96,7 @@ def guardian(order, descriptors, options, writer) -> None:
         os.close(writer)
         become_worker(order, descriptors, options)
     os.write(writer, json.dumps({"pid": pid}).encode())
-    os.closerange(0, 256)
+    isolate.close(opened)
     _, status = os.waitpid(pid, 0)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
@@ -103,7 +105,7 @@ def become_worker(order, descriptors, options) -> None:
     connection, output = (os.dup2(fd, 100 + i) for i, fd in enumerate(descriptors))
     os.dup2(connection, CONNECTION_FD)
     os.dup2(output, OUTPUT_FD)
-    os.closerange(OUTPUT_FD + 1, 256)
+    isolate.close(fd for fd in isolate.descriptors() if fd > OUTPUT_FD)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
@@ -131,18 +133,30 @@ def become_worker(order, descriptors, options) -> None:
 
 
 def end(order, options, workers) -> dict:
+    """Ends a worker in bounded time, whatever state it and its guardian are in."""
     outer, pid = workers.pop(order["number"])
-    deadline = time.monotonic() + order["grace"]
-    finished, status = os.waitpid(outer, os.WNOHANG)
-    while not finished and time.monotonic() < deadline:
-        time.sleep(0.001)
-        finished, status = os.waitpid(outer, os.WNOHANG)
-    if not finished:  # so the worker is not reaped either, and its pid is still its own
+    status = wait(outer, order["grace"])
+    if status is None:  # so the worker is not reaped either, and its pid is still its own
         kill = os.kill if options["isolated"] else os.killpg
         with contextlib.suppress(ProcessLookupError):  # it ended in between; its guardian is about to
             kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(outer, 0)
-    return {"exit": os.waitstatus_to_exitcode(status)}
+        status = wait(outer, DYING_SECONDS)
+    if status is None:  # a guardian that somebody stopped
+        os.kill(outer, signal.SIGKILL)
+        status = wait(outer, DYING_SECONDS)
+    return {"exit": (-signal.SIGKILL if status is None else os.waitstatus_to_exitcode(status)) & 0xFF}
+
+
+def wait(pid: int, seconds: float) -> int | None:
+    """The wait status of a child that ends within `seconds`, else None."""
+    deadline = time.monotonic() + seconds
+    while True:
+        finished, status = os.waitpid(pid, os.WNOHANG)
+        if finished:
+            return status
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.0005)
 
 
 if __name__ == "__main__":
