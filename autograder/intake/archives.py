@@ -6,7 +6,7 @@ import lzma
 import tarfile
 import zipfile
 from pathlib import PurePosixPath
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from autograder.submission import MAX_ENTRIES, MAX_FILE, Collector, shown
 
@@ -17,7 +17,7 @@ RATIO_COUNTS_FROM = 16 << 20  # a small archive may be as repetitive as it likes
 REGULAR = 0o10  # the file type in a zip's Unix mode; 0 if the archive was made elsewhere
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-_PACKED = {b"\x1f\x8b": gzip.GzipFile, b"BZh": bz2.BZ2File, b"\xfd7zXZ\x00": lzma.LZMAFile}
+_PACKED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 
 
 class Damaged(Exception):
@@ -136,6 +136,8 @@ def _take_tar(stream: Metered, collector: Collector) -> None:
         for number, member in enumerate(tar):
             if number >= MAX_ENTRIES:
                 raise Damaged(f"it has more than {MAX_ENTRIES:,} members")
+            if member.size < 0:
+                raise Damaged("it has a bad header: a negative size")
             # a sparse file's map can be made so that reading it never ends
             regular = member.isreg() and not member.issparse()
             if not member.isdir() and _may_come_in(member.name, regular, collector):
