@@ -1,6 +1,7 @@
 """A class is graded whole, each report once, whatever is in it and whatever happens on the way."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from autograder.errors import UnusableInput
 from autograder.grading import catalogue
 from autograder.intake import Reader
 from autograder.submission import of
-from tests.this_course import COURSE, grade, reference
+from tests.this_course import COURSE, ROOT, grade, reference
 
 RUNG = COURSE.rung(2)
 PACKAGES = COURSE.config.packages
@@ -118,11 +119,43 @@ def test_nbgraders_submitted_tree_is_understood(tmp_path):
         ]
 
 
-def test_the_same_student_twice_is_refused(tmp_path):
-    write(tmp_path / "ada", {"a.py": b""})
-    (tmp_path / "ada.zip").write_bytes(b"")
-    with pytest.raises(UnusableInput, match="ada"):
-        handed_in.find(tmp_path)
+def test_one_by_one_and_as_a_class_a_hand_in_reads_and_is_graded_the_same(tmp_path, jail):
+    """Strange ones, too: same files, same findings, and `ladder grade` says what the class's report says."""
+    folder, files = tmp_path / "class", reference()
+    write(folder / "ada", files)
+    write(folder / "own.archive", files)
+    (folder / "own.archive" / "data.zip").write_bytes(b"PK no")
+    (folder / "linked").symlink_to("ada")
+    (folder / "gone.zip").symlink_to("nowhere")
+    (folder / os.fsdecode(b"caf\xe9.zip")).write_bytes(b"PK")
+    write(folder / ("x" * 250), {"model/attention.py": b""})
+    os.mkfifo(folder / "fifo.zip")
+    write(folder / "hard", {"model/mine.py": b""})
+    os.link(folder / "ada" / "model" / "attention.py", folder / "hard" / "model" / "attention.py")
+    results = dict(grade_class(handed_in.find(folder), tmp_path / "out", COURSE, [RUNG], jail=jail, trust=False))
+    assert len(results) == 8
+    assert results["ada"].points == results["own.archive"].points == 100
+    assert results["linked"].points == results["gone"].points == results["fifo"].points == 0
+    assert all(results[name].submission.findings for name in ("linked", "gone", "fifo", "hard", "caf\\udce9"))
+    assert "ada" not in str(results["hard"].submission.findings)
+    for student in ("ada", "own.archive", "hard", "x" * 250):
+        json_file = tmp_path / "alone.json"
+        command = [sys.executable, "-m", "autograder.cli", "grade", str(folder / student), "--json", str(json_file)]
+        subprocess.run([*command, "-m", "2"], cwd=ROOT, check=True, capture_output=True)
+        assert without_seconds(report.read(json_file)) == without_seconds(results[student])
+        assert report.read(json_file).submission == results[student].submission
+
+
+def test_a_report_that_was_cut_short_is_made_anew(tmp_path, jail):
+    work, out = tmp_path / "class", tmp_path / "out"
+    write(work / "ada", {"model/attention.py": b""})
+    grade_class(handed_in.find(work), out, COURSE, [RUNG], jail=jail, trust=False)
+    path = out / "reports" / "ada.json"
+    whole = report.read(path)
+    for cut in (b"", path.read_bytes()[:1000]):
+        path.write_bytes(cut)
+        [(_, again)] = grade_class(handed_in.find(work), out, COURSE, [RUNG], jail=jail, trust=False)
+        assert without_seconds(again) == without_seconds(whole) == without_seconds(report.read(path))
 
 
 def test_a_seed_repeats_every_verdict(jail):
