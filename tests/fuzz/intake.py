@@ -108,7 +108,8 @@ def build(place: Path, content: bytes | list[tuple[str, str]], neighbour: Path) 
         path = place / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _build_entry(path, kind, neighbour)
+            if not any(parent.is_symlink() for parent in path.parents):  # nothing of the neighbour's is written here
+                _build_entry(path, kind, neighbour)
         except OSError:
             continue
 
@@ -126,7 +127,8 @@ def _build_entry(path: Path, kind: str, neighbour: Path) -> None:
         with zipfile.ZipFile(path, "x") as archive:
             archive.writestr("model/packed.py", b"x = 1")
     else:
-        path.write_bytes(b"x = 1")
+        with open(path, "xb") as file:
+            file.write(b"x = 1")
         if kind == "locked":
             path.chmod(0)
 

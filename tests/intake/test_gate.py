@@ -1,5 +1,6 @@
 """The reader may die, hang, flood or lie: its hand-in gets a finding, and the next one a reader."""
 
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from autograder.intake.messages import MAX_ANSWER
 from autograder.submission import MAX_FILE, MAX_TOTAL
 from tests.intake.building import OWN, PACKAGES, folder, read, zipped
 
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 PRELUDE = "import os, sys, time, struct, msgspec\nsys.stdin.buffer.read(4)\n"
 LONGER = (
     f"sys.stdout.buffer.write(struct.pack('>I', {MAX_ANSWER + 1}) + bytes(100)); sys.stdout.flush(); time.sleep(99)"
@@ -97,14 +99,12 @@ def test_the_reader_imports_no_torch_and_nothing_from_the_folder_it_runs_in(tmp_
     (tmp_path / "tarfile.py").write_text("raise SystemExit(1)")
     code = "import sys; import autograder.intake.reader; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert "-P" in COMMAND
-    run = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)})
+    run = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=ENVIRONMENT)
     assert run.returncode == 0
 
 
 def test_a_reader_ends_with_the_process_that_asked(tmp_path):
-    process = subprocess.Popen(
-        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)}, cwd=tmp_path
-    )
+    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, cwd=tmp_path)
     process.stdin.close()
     assert process.wait(timeout=20) == 0
     process.stdout.close()
