@@ -79,13 +79,12 @@ class Reader:
         return checked(self._receive(size, deadline))
 
     def _start(self) -> subprocess.Popen[bytes]:
-        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         return subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            env=environment(),
             bufsize=0,
         )
 
@@ -110,6 +109,13 @@ class Reader:
             with self._process:  # closes the pipes, and waits
                 pass
             self._process = None
+
+
+def environment() -> dict[str, str]:
+    """The reader's environment: what it imports must not depend on the folder that it runs in."""
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    paths = [str(ROOT), *(path for path in given if os.path.isabs(path))]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def checked(body: bytes) -> Answer:

@@ -9,12 +9,11 @@ import msgspec
 import pytest
 
 from autograder.intake import Reader, reader
-from autograder.intake.gate import COMMAND, ROOT, ReaderLost, checked
+from autograder.intake.gate import COMMAND, ROOT, ReaderLost, checked, environment
 from autograder.intake.messages import MAX_ANSWER
 from autograder.submission import MAX_FILE, MAX_TOTAL
 from tests.intake.building import OWN, PACKAGES, folder, read, zipped
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 PRELUDE = "import os, sys, time, struct, msgspec\nsys.stdin.buffer.read(4)\n"
 LONGER = (
     f"sys.stdout.buffer.write(struct.pack('>I', {MAX_ANSWER + 1}) + bytes(100)); sys.stdout.flush(); time.sleep(99)"
@@ -80,7 +79,7 @@ def test_one_reader_serves_many_hand_ins_and_a_lost_one_is_replaced(tmp_path):
     assert first.poll() is not None
 
 
-def test_a_hand_in_that_takes_all_memory_or_time_costs_itself(tmp_path, monkeypatch):
+def test_a_hand_in_that_takes_all_memory_or_time_costs_itself(tmp_path):
     """The limits are real: a reader that is told to compute or to allocate without end is ended by them."""
     code = (
         "import sys\nfrom autograder.intake import hand_in, reader\n"
@@ -95,16 +94,17 @@ def test_a_hand_in_that_takes_all_memory_or_time_costs_itself(tmp_path, monkeypa
             assert "its reader ended" in gate.read(tmp_path / name).findings[0]
 
 
-def test_the_reader_imports_no_torch_and_nothing_from_the_folder_it_runs_in(tmp_path):
+def test_the_reader_imports_no_torch_and_nothing_from_the_folder_it_runs_in(tmp_path, monkeypatch):
     (tmp_path / "tarfile.py").write_text("raise SystemExit(1)")
+    monkeypatch.setenv("PYTHONPATH", f".{os.pathsep}{os.environ.get('PYTHONPATH', '')}{os.pathsep}")
     code = "import sys; import autograder.intake.reader; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert "-P" in COMMAND
-    run = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=ENVIRONMENT)
+    run = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment())
     assert run.returncode == 0
 
 
 def test_a_reader_ends_with_the_process_that_asked(tmp_path):
-    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, cwd=tmp_path)
+    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), cwd=tmp_path)
     process.stdin.close()
     assert process.wait(timeout=20) == 0
     process.stdout.close()
