@@ -2,7 +2,7 @@
 
     Exception
     ├── UnusableInput           what was asked for cannot be done with what was given (exit status 2)
-    │   └── BrokenArchive         a handed-in archive cannot be read (classroom/archives.py)
+    │   └── OutUnusable           a class's results cannot be written (classroom/out.py)
     ├── DataError               the same, said by data/, which imports nothing of the harness (data/errors.py)
     ├── HarnessFault            the course or the harness is broken, not the submission (exit status 3)
     │   ├── CourseError           a rung's files contradict themselves or the format
@@ -14,6 +14,7 @@ A submission's own troubles are not in this tree, since they become verdicts:
     Wrong                       an expectation that did not hold (grading/expect.py)
     TooMuchToCheck              checking what the code returned took too long (grading/items.py)
     StudentError                the submission's code raised (grading/student.py)
+    ReaderLost, Damaged         what was handed in could not be read (intake/); they become findings
     WorkerLost                  the submission's process is gone (jail/worker.py):
                                 WorkerDied, WorkerTimeout, WorkerFlooded, BadReply
 """

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from tabulate import tabulate
 
+from autograder import inert
 from data.files import write_atomically
 
 WIDTH = 80
@@ -83,18 +84,38 @@ def schema_of(course: str) -> str:
 
 
 def write(report: Report, path: Path) -> None:
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(report), indent=2))
+    """Raises OSError if the file cannot be written."""
+    write_atomically(path, msgspec.json.format(encoded(report), indent=2))
+
+
+def encoded(report: Report) -> bytes:
+    """The report's JSON, which is valid UTF-8 whatever a submission's words are."""
+    try:
+        return msgspec.json.encode(report)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_writable(msgspec.to_builtins(report)))
+
+
+def _writable(value):
+    if isinstance(value, dict):
+        return {key: _writable(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_writable(part) for part in value]
+    return inert.utf8(value) if isinstance(value, str) else value
 
 
 def read(path: Path) -> Report:
-    """Raises msgspec.DecodeError if the file is not a report of this schema."""
-    return msgspec.json.decode(path.read_bytes(), type=Report)
+    """Raises OSError if the file cannot be read, and msgspec.DecodeError if it is not a report of this schema."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Report)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"{path} is not UTF-8") from error
 
 
 def text(report: Report) -> str:
     """The report as a terminal of 80 columns shows it."""
     parts = [_rung_text(rung) for rung in report.rungs]
-    parts += [textwrap.fill(f"note: {_visible(finding)}", WIDTH) for finding in report.submission.findings]
+    parts += [textwrap.fill(f"note: {inert.line(finding)}", WIDTH) for finding in report.submission.findings]
     parts.append(_summary(report))
     return "\n\n".join(parts)
 
@@ -129,16 +150,11 @@ def _explanations(rung: RungResult) -> list[str]:
 def labelled(label: str, said: str) -> list[str]:
     """The lines of one part: its label, then its text, wrapped. Indented lines (a tensor's rows) stay as they are."""
     lines: list[str] = []
-    for line in map(_visible, said.split("\n")):
+    for line in map(inert.line, said.split("\n")):
         rows = line.startswith(" ")
         lines += [line] if rows else textwrap.wrap(line, WIDTH - LABELS, break_on_hyphens=False)
     first = f"{label:>{LABELS - 2}}  "
     return [f"{first if number == 0 else ' ' * LABELS}{line}" for number, line in enumerate(lines)]
-
-
-def _visible(line: str) -> str:
-    """The line with control characters spelled out: a submission's words must not move a terminal's cursor."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
 
 
 def _summary(report: Report) -> str:

@@ -10,7 +10,14 @@ import pytest
 
 from tests.this_course import ROOT
 
-VALUES = ("autograder.errors", "autograder.course", "autograder.submission", "autograder.report", "autograder.handout")
+VALUES = (
+    "autograder.errors",
+    "autograder.course",
+    "autograder.submission",
+    "autograder.report",
+    "autograder.handout",
+    "autograder.inert",
+)
 BELOW = ("autograder.jail", "data", *VALUES)
 GRADING = ("autograder.grading", *BELOW)
 HARNESS = ("autograder", "data", "reports", "milestones", "solutions", "tests")
@@ -24,7 +31,8 @@ ROOMS = {
     "milestones/": (*(f"autograder.grading.{name}" for name in ("student", "lent", "expect", "draw")), "milestones"),
     "autograder/grading/": BELOW,
     "autograder/learner/": (*GRADING, "autograder.stubs"),
-    "autograder/classroom/": GRADING,
+    "autograder/intake/": VALUES,
+    "autograder/classroom/": (*GRADING, "autograder.intake"),
     "autograder/check_course/": (*GRADING, "autograder.stubs"),
     "reports/": GRADING,
     "autograder/cli/": HARNESS,

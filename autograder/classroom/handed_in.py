@@ -1,48 +1,103 @@
-"""Finds what a class handed in: one folder or archive per student, or nbgrader's submitted/ tree."""
+"""Finds what a class handed in: one folder or archive per student, or nbgrader's submitted/ tree.
 
-from collections.abc import Iterable
+Only the names in the class's folder are looked at here. What is in a hand-in is the reader's (autograder/intake/).
+"""
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 
-from autograder import submission
-from autograder.classroom.archives import BrokenArchive, is_archive, read_archive
+from autograder import inert
 from autograder.errors import UnusableInput
+from autograder.intake import Reader, is_archive
+from autograder.intake.archives import stem
 from autograder.submission import Submission
+
+LONGEST_PLAIN = 100  # bytes of a student's name that is a report's name as it is
+PREFIX = 40  # letters of a student's name that a report's name begins with if it can't be all of it
 
 
 class HandIn(msgspec.Struct, frozen=True):
-    """One student's submission, not read yet."""
+    """One student's submission, not read yet.
+
+    student: its name in the class's folder, as text that can be written. report: the name of its report's file, which
+    no other hand-in of the class has, on no file system. assignment: nbgrader's folder in the student's.
+    """
 
     student: str
     path: Path
+    report: str
+    assignment: str | None = None
 
-    def read(self, packages: Iterable[str]) -> Submission:
+    def read(self, reader: Reader) -> Submission:
         """The submission; one that cannot be read is an empty one with a finding."""
-        try:
-            return read_archive(self.path, packages) if self.path.is_file() else submission.read(self.path)
-        except BrokenArchive as error:
-            return Submission(str(self.path), submission.digest({}), {}, [str(error)])
+        return reader.read(self.path, self.assignment)
 
 
 def find(folder: Path, assignment: str | None = None) -> list[HandIn]:
-    """Everything handed in under `folder`, by student. `assignment` names nbgrader's folder inside each student's."""
+    """Everything handed in under `folder`, by student. `assignment` names nbgrader's folder inside each student's.
+
+    Links are hand-ins, too, since the instructor must hear of them; they are not followed.
+    """
     if not folder.is_dir():
         raise UnusableInput(f"{folder} is not a folder; give the folder that holds one folder or archive per student")
-    found = []
-    for path in sorted(folder.iterdir()):
-        if path.is_symlink() or path.name.startswith("."):
-            continue
-        if path.is_dir():
-            inner = path / assignment if assignment else path
-            archives = [inside for inside in sorted(inner.iterdir()) if is_archive(inside)] if inner.is_dir() else []
-            found.append(HandIn(path.name, archives[0] if len(archives) == 1 else inner))
-        elif is_archive(path):
-            found.append(HandIn(path.name.split(".")[0], path))
-    names = [hand_in.student for hand_in in found]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UnusableInput(f"{twice[0]} handed in both a folder and an archive in {folder}; keep one of them")
+    try:
+        with os.scandir(folder) as entries:
+            visible = sorted(
+                (there for there in entries if not there.name.startswith(".")), key=lambda there: there.name
+            )
+    except OSError as error:
+        raise UnusableInput(f"{folder} could not be listed ({error.strerror})") from error
+    found: dict[str, Path] = {}
+    for entry in visible:
+        if entry.is_dir(follow_symlinks=False) or entry.is_symlink() or is_archive(entry.name):
+            student = entry.name if entry.is_dir(follow_symlinks=False) else _without_suffix(entry.name)
+            if student in found:
+                raise UnusableInput(
+                    f"{inert.line(student)} handed in both {inert.line(found[student].name)} and"
+                    f" {inert.line(entry.name)} in {folder}; keep one of them"
+                )
+            found[student] = folder / entry.name
     if not found:
         raise UnusableInput(f"nothing is handed in under {folder}: there is no folder and no archive")
-    return found
+    reports = report_names(list(found))
+    return [HandIn(inert.utf8(student), path, reports[student], assignment) for student, path in found.items()]
+
+
+def _without_suffix(name: str) -> str:
+    return stem(name) if is_archive(name) else name
+
+
+def report_names(students: list[str]) -> dict[str, str]:
+    """For each student's name, a file's name without suffix that differs from all others on any file system.
+
+    It is the student's name itself if that is short and plain, and no other student's name is the same to a file system
+    that ignores case or the way in which accents are written.
+    """
+    twins = Counter(map(_folded, students))
+    return {
+        student: student if _is_plain(student) and twins[_folded(student)] == 1 else _marked(student)
+        for student in students
+    }
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _is_plain(name: str) -> bool:
+    # A name that ends as a marked one does must be marked itself: else a student could choose another's.
+    marked = re.search(r"-[0-9a-f]{16}$", name)
+    odd = name != inert.line(name) or name != unicodedata.normalize("NFC", name) or name != name.strip(" .")
+    return not marked and not odd and len(name.encode()) <= LONGEST_PLAIN
+
+
+def _marked(name: str) -> str:
+    mark = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    start = re.sub(r"[^\w .,'()-]", "_", unicodedata.normalize("NFC", name))[:PREFIX].strip(" .")
+    return f"{start}-{mark}"

@@ -6,6 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from autograder import inert
 from autograder.errors import HarnessFault, UnusableInput
 from autograder.jail.template import JailError
 from data.errors import DataError
@@ -29,8 +30,13 @@ CourseFolder = Annotated[
 
 
 def fail(message: object, status: int) -> NoReturn:
-    print(message, file=sys.stderr)
+    say(message)
     raise typer.Exit(status)
+
+
+def say(message: object) -> None:
+    """Tells of trouble; names in it may be anybody's."""
+    print(inert.block(str(message)), file=sys.stderr)
 
 
 def chosen(course, numbers: list[int] | None):
@@ -50,10 +56,10 @@ def main() -> None:
     try:
         app()
     except (UnusableInput, DataError) as error:
-        print(error, file=sys.stderr)
+        say(error)
         sys.exit(UNUSABLE)
     except (HarnessFault, JailError) as error:
-        print(f"The harness is at fault, not your code: {error}", file=sys.stderr)
+        say(f"The harness is at fault, not your code: {error}")
         sys.exit(FAULT)
     except KeyboardInterrupt:
         sys.exit(130)

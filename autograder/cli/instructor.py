@@ -1,5 +1,6 @@
 """The instructor's commands: grade a class."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +22,20 @@ def grade_class(
     """Grade a class: one process per core, resumable, a report per student, a summary and a CSV."""
     from autograder.classroom import handed_in, summary
     from autograder.classroom.grade_class import grade_class
+    from autograder.classroom.out import OutUnusable
     from autograder.course import read
     from autograder.grading.grader import available_jail
 
     ours = read(course)
     found = handed_in.find(folder, assignment)
     rungs = chosen(ours, milestone)
-    results = grade_class(found, out, ours, rungs, jail=available_jail(), trust=trust, seed=seed)
-    summary.write_csv(results, out / "summary.csv")
+    try:
+        results = grade_class(found, out, ours, rungs, jail=available_jail(), trust=trust, seed=seed)
+    except OutUnusable as trouble:
+        if trouble.results:
+            print(summary.table(trouble.results))
+            with contextlib.suppress(OutUnusable):  # `trouble` says it already
+                summary.write_csv(trouble.results, out / "summary.csv")
+        raise
     print(summary.table(results))
+    summary.write_csv(results, out / "summary.csv")

@@ -80,12 +80,16 @@ def grade(
     course: CourseFolder = DEFAULT_COURSE,
 ) -> None:
     """Grade a workspace with the hidden graders, in the jail, and print a table."""
-    from autograder import report, submission
+    from autograder import report
     from autograder.course import read
     from autograder.grading import grader
+    from autograder.intake import Reader, is_archive
 
+    if not (is_archive(folder.name) and folder.is_file()):
+        require_workspace(folder)
     ours = read(course)
-    taken = submission.read(folder)
+    with Reader(ours.config.packages) as reader:
+        taken = reader.read(folder, own=True)
     (result,) = grader.grade([taken], ours, chosen(ours, milestone), jail=grader.available_jail(), seed=seed)
     print(report.text(result))
     if json is not None:

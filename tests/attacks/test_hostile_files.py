@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from autograder import report
-from autograder.classroom.archives import read_archive
+from autograder.intake import Reader
 from autograder.submission import of, read
 from tests.attacks.rungs import part
 from tests.this_course import COURSE, ROOT, grade, reference
@@ -136,7 +136,8 @@ def folder(tmp_path):
 
 def test_of_a_folder_only_honest_files_are_taken_and_the_rest_is_named(folder):
     taken = read(folder)
-    assert taken.files == {"model/own.py": b"x = 1\n"}
+    # the hard link is owned by the folder's owner; another user's would be left out
+    assert taken.files == {"model/own.py": b"x = 1\n", "model/hard.py": b"answer = 42\n"}
     for name in ("graders", "grader.py", "loop.py", "notes", "fifo.py", "socket.py", "hard.py", "not UTF-8"):
         assert any(name in finding for finding in taken.findings), name
 
@@ -145,6 +146,11 @@ def test_a_folder_of_odd_files_is_graded_and_reported(folder, jail, tmp_path):
     [result] = grade([read(folder)], [part(2, ["causal-mask"])], jail=jail)
     report.write(result, tmp_path / "report.json")
     assert msgspec.json.decode((tmp_path / "report.json").read_bytes())["points"] == 0
+
+
+def read_archive(path):
+    with Reader(COURSE.config.packages) as reader:
+        return reader.read(path)
 
 
 def tar(path, *members):
@@ -168,7 +174,7 @@ def test_of_an_archive_only_honest_files_are_taken(tmp_path):
         ("model/device.py", tarfile.BLKTYPE, ""),
         (os.fsdecode(b"model/\xff.py"), tarfile.REGTYPE, ""),
     )
-    taken = read_archive(path, COURSE.config.packages)
+    taken = read_archive(path)
     assert taken.files == {"model/own.py": b""}
     assert len(taken.findings) == 7
     msgspec.json.encode(taken.findings)
@@ -182,6 +188,6 @@ def test_names_that_no_folder_can_hold_cost_that_submission_only(tmp_path, jail)
         archive.writestr("model/a.py/b.py", "x = 1")
         archive.writestr(f"model/{'n' * 3000}.py", "x = 1")
     honest = of("honest", reference())
-    first, second = grade([read_archive(path, COURSE.config.packages), honest], [part(2, ["causal-mask"])], jail=jail)
+    first, second = grade([read_archive(path), honest], [part(2, ["causal-mask"])], jail=jail)
     assert first.points == 0
     assert second.points == second.max_points

@@ -60,8 +60,16 @@ def test_the_elements_of_all_tensors_of_a_message_count():
 
 @pytest.mark.parametrize(
     "change",
-    [{"shape": ["x", 2**31]}, {"shape": [2**31]}, {"shape": [-1]}, {"shape": [True]}, {"dtype": "object"}]
-    + [{"storage": "here"}, {"requires_grad": 1}, {"more": 1}],
+    [
+        {"shape": ["x", 2**31]},
+        {"shape": [2**31]},
+        {"shape": [-1]},
+        {"shape": [True]},
+        {"dtype": "object"},
+        {"storage": "here"},
+        {"requires_grad": 1},
+        {"more": 1},
+    ],
 )
 def test_parameters_are_told_in_one_form(change):
     """A grader draws weights of these shapes: they are looked at before it does."""
