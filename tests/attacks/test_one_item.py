@@ -4,36 +4,25 @@ The promises of test_attacks.py, for many more attacks; each is called in place 
 """
 
 import time
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from autograder import report as reports
 from autograder.submission import of
+from tests.attacks import memory
 from tests.attacks.catalogue import ON_ONE_ITEM, PREAMBLE
 from tests.attacks.rungs import part
 from tests.this_course import reference
 
 SECONDS = 1.0
 LONGEST = 12.0  # the item, its diagnosis, the patience with checking, the ends of two workers, a busy machine
-MOST_MEMORY = 700 << 10  # KiB by which the grader's own process may grow for what it is sent: 64 MiB, taken apart
 RUNG = part(2, ("causal-mask",), seconds=SECONDS)
 CALLED = "\ndef causal_mask(T, device=None): return attack(T)\n"
 
 
 def hostile(code):
     return of("hostile", reference() | {"model/attention.py": (PREAMBLE + code + CALLED).encode("utf-8", "replace")})
-
-
-def most_memory() -> int:
-    """The largest size in KiB that this process has had since `forget_memory`."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1])
-
-
-def forget_memory() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +33,10 @@ def honest(grade):
 
 @pytest.mark.parametrize("name", ON_ONE_ITEM)
 def test_an_attack_gains_nothing_reads_nothing_and_ends(grade, honest, name):
-    forget_memory()
-    size, start = most_memory(), time.monotonic()
+    size, start = memory.forget_peak(), time.monotonic()
     report = grade(hostile(ON_ONE_ITEM[name]))
     assert time.monotonic() - start < LONGEST
-    assert most_memory() - size < MOST_MEMORY
+    assert memory.peak() - size < memory.MOST
     [item] = report.rungs[0].items
     assert (report.points, item.status == "passed") == (0, False)
     assert "LEAK" not in item.seen

@@ -116,15 +116,16 @@ def attack(x):
 """,
     "sends out-of-band data": """
 def attack(x):
-    socket.socket(fileno=os.dup(3)).send(b"!", socket.MSG_OOB)
-    leak("sent")
+    socket.socket(fileno=os.dup(3)).send(b"!" * 4, socket.MSG_OOB)
+    return True
 """,
     "passes a connection to nowhere to the grader": """
 import array, wire
 def attack(x):
     a, b = socket.socketpair()
     connection = socket.socket(fileno=os.dup(3))
-    connection.sendmsg([wire.encode([4, True, True])], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [a.fileno()] * 100))])
+    rights = array.array("i", [a.fileno()] * 100)
+    connection.sendmsg([wire.encode([4, True, True])], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
     time.sleep(0.2)
     return True
 """,

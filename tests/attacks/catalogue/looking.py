@@ -49,7 +49,7 @@ def attack(x):
 def attack(x):
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None) or ""
-        if not path.startswith(("/usr", "/jail", "/work")) and "lib/python" not in path and path:
+        if path.startswith("/") and not path.startswith(("/usr", "/jail", "/work")) and "lib/python" not in path:
             leak((name, path))
 """,
     "reads its own command line": """
@@ -68,7 +68,9 @@ def attack(x):
     "asks who uses the machine": """
 import pwd
 def attack(x):
-    leak([entry.pw_name for entry in pwd.getpwall()])
+    names = [entry.pw_name for entry in pwd.getpwall()]
+    if names:
+        leak(names)
 """,
     "asks for the machine's name": """
 import platform
@@ -103,7 +105,7 @@ def attack(x):
     "reads freed memory for tensors": """
 def attack(x):
     t = torch.empty(1 << 16, dtype=torch.uint8).numpy().tobytes()
-    for word in (b"milestones", b"expect.", b"BEGIN SOLUTION"):
+    for word in (b"neddih.senotselim"[::-1], b"esolc.tcepxe"[::-1], b"terces-esruoc"[::-1]):
         if word in t:
             leak(word)
 """,
@@ -165,9 +167,10 @@ def attack(x):
 """,
     "makes the harness's files its own": """
 def attack(x):
-    for call in (lambda p: os.chmod(p, 0o777), lambda p: os.chown(p, os.getuid(), -1), os.remove, lambda p: os.utime(p)):
+    path = "/jail/inside/wire.py"
+    for call in (lambda: os.chmod(path, 511), lambda: os.chown(path, os.getuid(), -1), lambda: os.utime(path)):
         try:
-            call("/jail/inside/wire.py")
+            call()
         except OSError:
             continue
         leak("changed")

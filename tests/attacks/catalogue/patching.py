@@ -145,9 +145,9 @@ def attack(x):
     "writes into its own module for the next run": """
 path = __file__
 text = open(path).read()
-if text.count("# graded before"):
-    leak("graded before")
-open(path, "a").write("# graded before\\n")
+if "erofeb dedarg"[::-1] in text:
+    leak(text[-20:])
+open(path, "a").write("# " + "erofeb dedarg"[::-1])
 def attack(x):
     return None
 """,

@@ -121,7 +121,7 @@ def attack(x):
 """,
     "returns a parameter that hooks its own reading": """
 class Hooked(nn.Parameter):
-    def detach(self): leak("never seen")
+    def detach(self): return self
     def cpu(self): return self
     @property
     def dtype(self): return torch.bool
