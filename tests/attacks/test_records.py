@@ -15,7 +15,7 @@ RUNGS = sorted({aim.rung for aim in [*records.ATTACKS.values(), *lying_modules.A
 
 @pytest.fixture(scope="module")
 def measure(jail):
-    """measure(aim, code, **changes) -> how the aim's item, changed, ended for the reference with `code` behind its file."""
+    """measure(aim, code, **changes) -> how the aim's item, changed, ended for the reference with code behind a file."""
     with open_grader(COURSE, [COURSE.rung(number) for number in RUNGS], jail=jail, naming=False) as grader:
 
         def measure(aim, code, **changes):

@@ -5,8 +5,23 @@ in the verdict. An attack that returns a value hopes that it passes.
 """
 
 from tests.attacks.catalogue import (
-    between_items, descriptors, exhausting, looking, network, objects, odd_objects, patching, privileges, processes,
-    raising, reading, seeds, tensors, using_up, values, wire,
+    between_items,
+    descriptors,
+    exhausting,
+    looking,
+    network,
+    objects,
+    odd_objects,
+    patching,
+    privileges,
+    processes,
+    raising,
+    reading,
+    seeds,
+    tensors,
+    using_up,
+    values,
+    wire,
 )  # fmt: skip
 
 PREAMBLE = """

@@ -116,8 +116,8 @@ PLACES = {
     "a count": (8, "count-parameters", "train/scaling.py", COUNT),
 }
 ANSWERS = {
-    "rows of nothing": "torch.empty(1 << 25, 0)",
-    "nothing, of many shapes": "torch.empty(1 << 13, 1 << 12, 0, dtype=torch.int8)",
+    "rows of nothing": "torch.empty(1 << 24, 0)",
+    "nothing, of many shapes": "torch.empty(1 << 12, 1 << 12, 0, dtype=torch.int8)",
     "a list of rows of nothing": "[torch.empty(1 << 22, 0)] * 8",
     "sixty million numbers": "torch.zeros(60_000_000, dtype=torch.uint8)",
     "a text of sixty megabytes": "chr(7) * (60 << 20)",
@@ -132,5 +132,8 @@ ATTACKS: dict[str, Aim] = {
         for answer, code in ANSWERS.items()
         for place, (*aim, function) in PLACES.items()
     },
+    "encodes a long run into sixty million ids": Aim(
+        5, "long-run", "tokenizer/bpe.py", f"{ENCODE}\n{IDS['encodes into sixty million ids']}\n"
+    ),
     **{name: Aim(5, "encode-replay", "tokenizer/bpe.py", f"{ENCODE}\n{code}\n") for name, code in IDS.items()},
 }

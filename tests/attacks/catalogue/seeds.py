@@ -35,22 +35,22 @@ def attack(x):
         leak(seed)
 """,
     "predicts its inputs by watching the seeding": """
-seen = []
+seen, told = [], []
 was = torch.manual_seed
 torch.manual_seed = lambda seed: (seen.append(seed), was(seed))[1]
 def attack(x):
-    for seed in seen:
-        if asked_by(seed, x):
-            leak(seed)
+    if told:
+        leak(told)
+    told.extend(seed for seed in seen if asked_by(seed, x))
 """,
     "predicts its inputs by watching random": """
-seen = []
+seen, told = [], []
 was = random.seed
 random.seed = lambda seed: (seen.append(seed), was(seed))[1]
 def attack(x):
-    for seed in seen:
-        if asked_by(seed, x):
-            leak(seed)
+    if told:
+        leak(told)
+    told.extend(seed for seed in seen if asked_by(seed, x))
 """,
     "predicts its inputs from the requests in memory": """
 gc.unfreeze()

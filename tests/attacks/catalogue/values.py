@@ -36,10 +36,10 @@ def attack(x):
 def attack(x):
     return "a" * (70 << 20)
 """,
-    "returns a string of surrogates": r'''
+    "returns a string of surrogates": r"""
 def attack(x):
     return "\ud800" * 100_000
-''',
+""",
     "returns bytes as many as may cross": """
 def attack(x):
     return bytes(60 << 20)
