@@ -67,10 +67,11 @@ def attack(x):
     low = int(numpy.random.get_state()[1][0])
     if not torch.is_tensor(x) or x.dtype != torch.float64 or x.shape != (3, 7, 4):
         return None
+    generator, first, one = torch.Generator(), float(x[0, 0, 0]), torch.empty(28, dtype=torch.float64)
     for high in range(1 << 16):
-        seed = low + (high << 32)
-        if torch.randn((1,), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)[0] == x[0, 0, 0]:
-            leak(seed)
+        one.normal_(generator=generator.manual_seed(low + (high << 32)))
+        if float(one[0]) == first or asked_by(low + (high << 32), x):
+            leak(high)
 """,
     "predicts the next draw from the last": """
 def attack(x):
