@@ -5,7 +5,7 @@ import pytest
 from autograder.grading.grader import open_grader
 from autograder.submission import of
 from tests.attacks import memory
-from tests.attacks.catalogue import lying_modules, records
+from tests.attacks.catalogue import aims, lying_modules, records
 from tests.attacks.rungs import part
 from tests.this_course import COURSE, reference
 
@@ -28,10 +28,10 @@ def measure(jail):
         yield measure
 
 
-@pytest.mark.parametrize("name", records.MISTAKES)
+@pytest.mark.parametrize("name", aims.MISTAKES)
 def test_the_mistake_alone_earns_nothing(measure, name):
     """Else it would show nothing that the same mistake with a trick earns nothing."""
-    aim = records.MISTAKES[name]
+    aim = aims.MISTAKES[name]
     assert measure(aim, aim.code).status == "failed"
 
 

@@ -1,9 +1,9 @@
 """Modules that lie about their parameters, and functions that answer with what is no id, no text and no number.
 
-Code is put behind the reference's file, as in records.py.
+Code is put behind the reference's file, as in aims.py.
 """
 
-from tests.attacks.catalogue.records import Aim
+from tests.attacks.catalogue.aims import Aim
 
 PARAMETERS = 2, "parameters", "model/attention.py"
 NUMBERED = """
