@@ -4,11 +4,13 @@ import itertools
 import secrets
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import hypothesis
 from hypothesis import HealthCheck, strategies
+from hypothesis.errors import HypothesisWarning
 
 EXAMPLES = 100  # of one round; a round has one seed, by which it can be repeated
 
@@ -52,7 +54,9 @@ def one_round(fuzzer: str, one: Property, seed: int) -> int:
         one.check(value)
 
     try:
-        attempt()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", HypothesisWarning)  # that a large example has a large repr
+            attempt()
     except BaseException:
         print(f"To repeat: python -m tests.fuzz repeat {fuzzer} {one.name} {seed}", file=sys.stderr)
         raise
