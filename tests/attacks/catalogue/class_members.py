@@ -165,13 +165,6 @@ def _link(folder, student, neighbour, code):
     (folder / student / "containers" / "stack.py").symlink_to(neighbour / "containers" / "stack.py")
 
 
-def _hard_link(folder, student, neighbour, code):
-    (folder / student / "containers").mkdir(parents=True)
-    other = folder / f".{student}"
-    other.write_bytes(code)
-    os.link(other, folder / student / "containers" / "stack.py")
-
-
 def _pipe(folder, student, neighbour, code):
     (folder / student / "containers").mkdir(parents=True)
     os.mkfifo(folder / student / "containers" / "stack.py")
@@ -223,7 +216,6 @@ def _broken(folder, student, neighbour, code):
 FILES = {
     "hands in a link to a neighbour's folder": _links,
     "hands in a link to a neighbour's file": _link,
-    "hands in a hard link": _hard_link,
     "hands in a pipe": _pipe,
     "hands in a socket": _socket,
     "hands in a folder with a file's name": _folder,
