@@ -6,6 +6,7 @@ JSON   ?=
 CORPUS ?= embedded
 OUT    ?=
 DEVICE ?= auto
+MINUTES ?= 30
 PYTHON ?= python3
 # Where pip takes torch from, for instance PyTorch's own index of CPU or CUDA builds; empty: pip's default.
 TORCH_INDEX ?=
@@ -16,7 +17,7 @@ STAMP  := $(VENV)/.installed
 PICK   := $(if $(M),--milestone $(M))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check grade watch data climb grade-class check-course bench bench-class bench-nanogpt
+.PHONY: help setup demo test fuzz lint check grade watch data climb grade-class check-course bench bench-class bench-nanogpt
 
 help: ## List the targets
 	@grep -hE '^[a-zA-Z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-zA-Z%-]+):.*## /\1|/; s/%/N/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -36,6 +37,9 @@ demo: setup ## The whole course in a few minutes: scaffold, reference, grade, tr
 
 test: setup ## Pass the project's own tests
 	@$(VENV)/bin/python -m pytest -n 2 --dist worksteal tests
+
+fuzz: setup ## Make up hostile input for MINUTES: wire, reports, hand-ins
+	@$(VENV)/bin/python -m tests.fuzz $(MINUTES)
 
 lint: setup ## Style and types
 	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/mypy

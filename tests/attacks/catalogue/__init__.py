@@ -4,7 +4,25 @@ Whatever an attack finds that it should not have, it tells by raising RuntimeErr
 in the verdict. An attack that returns a value hopes that it passes.
 """
 
-from tests.attacks.catalogue import between_items, exhausting, network, objects, privileges, reading, wire
+from tests.attacks.catalogue import (
+    between_items,
+    descriptors,
+    exhausting,
+    looking,
+    network,
+    objects,
+    odd_objects,
+    patching,
+    privileges,
+    processes,
+    raising,
+    reading,
+    seeds,
+    tensors,
+    using_up,
+    values,
+    wire,
+)  # fmt: skip
 
 PREAMBLE = """
 import builtins, ctypes, gc, io, os, resource, signal, socket, struct, subprocess, sys, tempfile, threading, time
@@ -28,6 +46,20 @@ ATTACKS: dict[str, str] = {
     **exhausting.ATTACKS,
     **privileges.ATTACKS,
     **between_items.ATTACKS,
+    **seeds.ATTACKS,
+}
+
+# These are called in place of causal_mask alone, which is cheaper.
+ON_ONE_ITEM: dict[str, str] = {
+    **tensors.ATTACKS,
+    **values.ATTACKS,
+    **odd_objects.ATTACKS,
+    **raising.ATTACKS,
+    **descriptors.ATTACKS,
+    **processes.ATTACKS,
+    **using_up.ATTACKS,
+    **looking.ATTACKS,
+    **patching.ATTACKS,
 }
 
 # Files that a submission brings along in the hope that something loads them.
