@@ -128,11 +128,12 @@ def receive():
     return fcntl.fcntl(held[0], fcntl.F_GETLEASE) != fcntl.F_UNLCK
 """,
     "the time of the last reading": """
+began = time.time_ns()
 def send():
     for _ in range(3):
         open("/jail/instruments/dtype.py").read()
     return os.stat("/jail/instruments/dtype.py").st_atime_ns
-def receive(): return os.stat("/jail/instruments/dtype.py").st_atime_ns > time.time_ns() - 20 * 10**9
+def receive(): return os.stat("/jail/instruments/dtype.py").st_atime_ns > began
 """,
     "a terminal": """
 def send():

@@ -53,7 +53,7 @@ def test_nobody_sees_what_another_one_reads(template, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["a file in /work", "System V shared memory", "an abstract socket", "the memory of the template"]
+    "name", ["a file in /work", "a file in /tmp", "an abstract socket", "the memory of the template"]
 )
 def test_the_ways_are_ways_within_one_worker(template, name):
     """Else it would show nothing that they lead from no worker to another."""
