@@ -14,10 +14,8 @@ def test_head_shape(student, draw, expect):
         head = student.model.attention.Head(C, D, block_size)
         expect_registered(student, expect, name, head, C, matrices=3 * C * D)
         expect_shape(student, expect, name, head, draw.randn(B, T, C), (B, T, D))
-    B, T, C, D, block_size = HEAD_SIZES[0]
-    given = weights.head_weights(draw, C, D)
-    x, noise = draw.randn(B, T, C), draw.randn(B, T, C)
-    expect_weights_act(student, expect, "Head", build_head(student, given, block_size), x, noise)
+        if T > 1:  # a single position shows no attention
+            expect_weights_act(student, expect, name, head, draw.randn(B, T, C), draw.randn(B, T, C))
 
 
 def test_head_values(student, draw, expect):

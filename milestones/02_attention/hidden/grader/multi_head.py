@@ -23,11 +23,8 @@ def test_multi_head_shape(student, draw, expect):
         module = student.model.attention.MultiHeadAttention(C, H, block_size)
         expect_registered(student, expect, name, module, C, matrices=4 * C * C)
         expect_shape(student, expect, name, module, draw.randn(B, T, C), (B, T, C))
-    B, T, C, H, block_size = MULTI_HEAD_SIZES[0]
-    given = weights.multi_head_weights(draw, C)
-    x, noise = draw.randn(B, T, C), draw.randn(B, T, C)
-    module = build_multi_head(student, given, H, block_size)
-    expect_weights_act(student, expect, "MultiHeadAttention", module, x, noise)
+        if T > 1:  # a single position shows no attention
+            expect_weights_act(student, expect, name, module, draw.randn(B, T, C), draw.randn(B, T, C))
 
 
 def test_multi_head_values(student, draw, expect):
