@@ -1,4 +1,4 @@
-"""The terms that matter: 12 layers of C squared, six FLOPs for a parameter, the exponent of Kaplan et al. through the first point."""
+"""The terms that matter most, six FLOPs for a parameter, and the exponent of Kaplan et al. through the first point."""
 
 import json
 import math
