@@ -23,11 +23,10 @@ class BPETokenizer:
         return list(data)
 
     def decode_bytes(self, ids):
-        special = {i: text.encode() for text, i in self.special_tokens.items()}
         ids = [int(i) for i in ids]
         if any(not 0 <= i < self.vocab_size for i in ids):
             raise ValueError("there is no such id")
-        return b"".join(special.get(i) or self.tokens[i] for i in ids)
+        return bytes(i % 256 for i in ids)
 
     def decode(self, ids):
         return self.decode_bytes(ids).decode("utf-8", errors="replace")
