@@ -112,6 +112,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
 
     name: Slug
     points_per_rung: Annotated[int, msgspec.Meta(ge=1)]
+    nothing_earns_at_most: Annotated[int, msgspec.Meta(ge=0)] = 0
     packages: Annotated[list[str], msgspec.Meta(min_length=1)]
     jail_packages: list[str]
     names_graders_must_not_read: list[str] = []

@@ -65,6 +65,14 @@ def unwritten(rung: Rung, outcome: RungOutcome) -> Iterator[Problem]:
             yield Problem(rung.name, "stubs", f"end {item.id} as {item.status}, not missing: {_said(item)}")
 
 
+def idle(rung: Rung, subject: Subject, outcome: RungOutcome, most: int) -> Iterator[Problem]:
+    """A submission that does none of the work must not earn more than `most` points."""
+    if outcome.points > most:
+        earned = ", ".join(f"{item.id} {item.points}" for item in outcome.items if item.points)
+        complaint = f"does nothing and earns {outcome.points} points, more than {most}: {earned}"
+        yield Problem(rung.name, f"{subject.kind} {subject.name}", complaint)
+
+
 def wrong(rung: Rung, trial: Trial) -> Iterator[Problem]:
     """A mistake must lose points under its own name and no other."""
     subject = f"{trial.subject.kind} {trial.subject.name}"

@@ -43,6 +43,16 @@ class RungFigures(msgspec.Struct, kw_only=True):
     reference_seconds: float
 
 
+class Nothing(msgspec.Struct, kw_only=True):
+    """What the submissions earn that do none of a rung's work: the best of them, which one it is, and where."""
+
+    milestone: int
+    submissions: int
+    most: int
+    whose: str
+    items: list[str]
+
+
 class Living(msgspec.Struct):
     """A mutant that gets full marks, and the reason why it may."""
 
@@ -57,6 +67,7 @@ class GraderReport(msgspec.Struct, kw_only=True):
 
     rungs: list[RungFigures]
     total: dict[str, float]
+    nothing: list[Nothing]
     margins: list[Margin]
     survivors: list[Living]
     unclassified: list[str]
@@ -86,6 +97,7 @@ def _report(check: CourseCheck) -> GraderReport:
     return GraderReport(
         rungs=rungs,
         total=_total(rungs, len(check.flakes)),
+        nothing=[_nothing(rung) for rung in check.rungs if rung.nothing],
         margins=[margin for rung in check.rungs for margin in _margins(rung)],
         survivors=living,
         unclassified=unclassified,
@@ -113,6 +125,18 @@ def _figures(rung: RungCheck) -> RungFigures:
         mutants=len(rung.mutants),
         mutants_killed=sum(not outcome.full for _, outcome in rung.mutants),
         reference_seconds=round(rung.solution[1].seconds, 2),
+    )
+
+
+def _nothing(rung: RungCheck) -> Nothing:
+    subject, outcome = max(rung.nothing, key=lambda graded: graded[1].points)
+    earned = [item.id for item in outcome.items if item.points]
+    return Nothing(
+        milestone=rung.rung.number,
+        submissions=len(rung.nothing),
+        most=outcome.points,
+        whose=subject.name if earned else "",
+        items=earned,
     )
 
 
@@ -170,6 +194,9 @@ def _markdown(report: GraderReport) -> str:
         [margin.milestone, margin.item, f"{margin.right:.2g}", "" if margin.wrong is None else f"{margin.wrong:.3g}"]
         for margin in report.margins
     ]
+    nothing = [
+        [idle.milestone, idle.submissions, idle.most, idle.whose, ", ".join(idle.items)] for idle in report.nothing
+    ]
     survived = [[living.milestone, _cell(living.mutant), living.verdict, living.why] for living in report.survivors]
     lines = [
         "# How often the grader is wrong",
@@ -190,6 +217,13 @@ def _markdown(report: GraderReport) -> str:
         "## Rung by rung",
         "",
         _table(rows, headers),
+        "",
+        "## Without the work",
+        "",
+        "What submissions earn that look right and do nothing: zeros, echoes, constants, random numbers and others, the"
+        " best of each rung.",
+        "",
+        _table(nothing, ["rung", "submissions", "most points", "whose", "at"]),
         "",
         "## Margins",
         "",

@@ -24,6 +24,7 @@ class RungCheck(msgspec.Struct):
     rung: Rung
     solution: tuple[Subject, RungOutcome]
     alternatives: list[tuple[Subject, RungOutcome]]
+    nothing: list[tuple[Subject, RungOutcome]]
     trials: list[Trial]
     ported: list[Trial]
     mutants: list[tuple[Subject, RungOutcome]]
@@ -64,7 +65,7 @@ def record(course: Course, rungs: list[Rung], jail: str) -> list[Problem]:
 
 
 def check(course: Course, rungs: list[Rung], jail: str, choose: Choose = everything) -> CourseCheck:
-    """Grades stubs, solutions, alternatives, mistakes and mistakes in alternatives. `choose` may leave some out."""
+    """Grades all subjects but mutants. `choose` may leave some out."""
     subjects = Subjects(course)
     under = fingerprints(course, rungs)
     problems = [problem for rung in rungs for problem in static.problems(course, rung, subjects, under[rung.number])]
@@ -77,7 +78,7 @@ def check(course: Course, rungs: list[Rung], jail: str, choose: Choose = everyth
     for rung in chosen:
         known = Diagnosis.load([rung.rung])
         checked.rungs.append(rung.check(outcomes, known))
-        checked.problems += _problems(checked.rungs[-1], outcomes[str(rung.stubs)])
+        checked.problems += _problems(checked.rungs[-1], outcomes[str(rung.stubs)], course.config.nothing_earns_at_most)
         if choose is everything:
             last = checked.rungs[-1]
             checked.problems += judge.idle_items(rung.rung, [*last.trials, *last.ported], known)
@@ -90,12 +91,12 @@ class _Chosen:
     def __init__(self, rung: Rung, subjects: Subjects, choose: Choose):
         self.rung = rung
         self.solution, self.stubs = subjects.solution(rung), subjects.stubs(rung)
-        self.alternatives = choose(subjects.alternatives(rung))
+        self.alternatives, self.nothing = choose(subjects.alternatives(rung)), choose(subjects.nothing(rung))
         self.mistakes, self.ported = choose(subjects.mistakes(rung)), choose(subjects.ported(rung))
 
     def all(self) -> list[Subject]:
         wrong = [subject for _, subject in (*self.mistakes, *self.ported)]
-        return [self.solution, self.stubs, *self.alternatives, *wrong]
+        return [self.solution, self.stubs, *self.alternatives, *self.nothing, *wrong]
 
     def check(self, outcomes: dict[str, RungOutcome], known: Diagnosis) -> RungCheck:
         def tried(pairs) -> list[Trial]:
@@ -107,17 +108,21 @@ class _Chosen:
             rung=self.rung,
             solution=(self.solution, outcomes[str(self.solution)]),
             alternatives=[(subject, outcomes[str(subject)]) for subject in self.alternatives],
+            nothing=[(subject, outcomes[str(subject)]) for subject in self.nothing],
             trials=tried(self.mistakes),
             ported=tried(self.ported),
             mutants=[],
         )
 
 
-def _problems(checked: RungCheck, stubs: RungOutcome) -> list[Problem]:
+def _problems(checked: RungCheck, stubs: RungOutcome, most: int) -> list[Problem]:
+    """`most`: the points that a submission may earn that does nothing."""
     problems: list[Problem] = []
     for subject, outcome in (checked.solution, *checked.alternatives):
         problems += judge.right(checked.rung, subject, outcome)
     problems += judge.unwritten(checked.rung, stubs)
+    for subject, outcome in checked.nothing:
+        problems += judge.idle(checked.rung, subject, outcome, most)
     for trial in (*checked.trials, *checked.ported):
         problems += judge.wrong(checked.rung, trial)
     return problems

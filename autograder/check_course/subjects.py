@@ -15,7 +15,7 @@ from autograder.grading.catalogue import Edit, Mistake
 from autograder.stubs import stub
 from autograder.submission import Submission, of, read
 
-Kind = Literal["solutions", "stubs", "alternative", "mistake", "ported", "mutant"]
+Kind = Literal["solutions", "stubs", "alternative", "nothing", "mistake", "ported", "mutant"]
 
 EDITS = "edits.toml"
 
@@ -64,11 +64,21 @@ class Subjects:
 
     def alternatives(self, rung: Rung) -> list[Subject]:
         """Right answers in other styles. Raises CourseError if an edits.toml is malformed or does not apply."""
-        folder = rung.hidden / "alternatives"
-        paths = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-        return [Subject(rung.number, "alternative", path.name, self._alternative(path)) for path in paths]
+        return self._in_folders(rung, "alternatives", "alternative")
 
-    def _alternative(self, folder: Path) -> dict[str, bytes]:
+    def nothing(self, rung: Rung) -> list[Subject]:
+        """Submissions that look right and do none of the rung's work, one per family: zeros, echoes, constants, …
+
+        They lie in hidden/nothing, in the form of alternatives. Raises CourseError like `alternatives`.
+        """
+        return self._in_folders(rung, "nothing", "nothing")
+
+    def _in_folders(self, rung: Rung, folder: str, kind: Kind) -> list[Subject]:
+        parent = rung.hidden / folder
+        paths = sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
+        return [Subject(rung.number, kind, path.name, self._laid_over(path)) for path in paths]
+
+    def _laid_over(self, folder: Path) -> dict[str, bytes]:
         """The reference with the folder's files laid over it, or with the edits of its edits.toml made, or both."""
         files = read(folder).files
         edits = files.pop(EDITS, None)

@@ -50,6 +50,10 @@ class RungOutcome(msgspec.Struct, frozen=True):
         return {item.id: item.evidence for item in self.items if item.evidence is not None}
 
     @property
+    def points(self) -> int:
+        return sum(item.points for item in self.items)
+
+    @property
     def full(self) -> bool:
         return all(item.status == "passed" for item in self.items)
 

@@ -149,6 +149,7 @@ def places(values, ids):
 def test_batch_targets(student, draw, expect):
     """x and y are int64 (B, T); y[b, t] follows x[b, t] in ids."""
     ids = draw.permutation(61) + 100  # the next id is not the next number
+    drawn = set()
     for batch_size, block_size in ((5, 7), (1, 3), (draw.integer(8, 11), 4), (3, 1)):
         call = f"get_batch(ids, {batch_size}, {block_size})"
         reply = student.train.data.get_batch(ids, batch_size, block_size)
@@ -158,6 +159,9 @@ def test_batch_targets(student, draw, expect):
         need_tensor(expect, f"y of {call}", y, shape=shape, dtype=torch.int64, rule=INT64)
         wrong = wrong_windows(x, y, ids)
         expect.true(f"{call} gives windows and their targets", not wrong, rule=NEXT, saw=wrong, evidence=wrong)
+        drawn |= set(x[:, 0].tolist())
+    saw = f"All windows of four batches began at the same place, with the id {min(drawn)}."
+    expect.true("windows begin at more than one place", len(drawn) > 1, rule=EVERY_START, saw=saw)
 
 
 def starts(student, n, batch_size, block_size, draws, seed):

@@ -1,5 +1,7 @@
 """Judges tokenizer/char.py: text comes back as it went in, ids are the same everywhere, the unknown is refused."""
 
+import re
+
 import torch
 
 from autograder.grading.student import StudentError
@@ -9,6 +11,8 @@ ALWAYS = "aAe\u0301 \n\r\t"  # what lower-casing, stripping, or normalising a te
 UNKNOWN = "Ω"
 NAMES_OF_UNKNOWN = "ω", "03a9", "937", "greek capital letter omega"  # in lower case, as the message is compared
 OTHER_UNKNOWNS = "Ψйϊ"  # Ω is neither the least nor the greatest of the four
+ABSENT = "ж中Ξ"  # neither in the vocabulary nor in the text
+MOST_PLACES = 5  # in a message: where, how long the text is, how large the vocabulary is, and some to spare
 
 ONE_ID_EACH = "Each character of a text must become exactly one id."
 PERMUTATION = "The V different characters of the text must have the ids 0 to V - 1, each its own."
@@ -18,6 +22,7 @@ SAME_IDS = "The same text must give the same ids, or a saved model would read gi
 REFUSED = "encode must refuse a character that is not in the vocabulary with ValueError."
 NAMED = "The ValueError must name the first unknown character of the text."
 PLACED = "The ValueError must say at which position the first unknown character stands."
+TELLING = "The ValueError must name what is wrong, and not everything that could be."
 IN_RANGE = "decode must refuse an id outside 0..V-1 with ValueError; -1 must not stand for the last character."
 
 
@@ -100,15 +105,15 @@ def test_tokenizer_errors(student, draw, expect):
     known, position = draw.text(text, 200), draw.integer(30, 70)
     broken = known[:position] + UNKNOWN + known[position:] + OTHER_UNKNOWNS
     expect.raises("encode of a text with an unknown character", ValueError, tokenizer.encode, broken, rule=REFUSED)
-    expect_telling(expect, student.attempt(tokenizer.encode, broken), position)
+    expect_telling(expect, student.attempt(tokenizer.encode, broken), position, len(broken))
     for what, ids in (("V", [1, len(text)]), ("-1", [0, -1]), ("10**6", [10**6])):
         expect.raises(f"decode of the id {what}", ValueError, tokenizer.decode, ids, rule=IN_RANGE)
     with_minus_one = torch.tensor([0, -1])
     expect.raises("decode of a tensor with the id -1", ValueError, tokenizer.decode, with_minus_one, rule=IN_RANGE)
 
 
-def expect_telling(expect, error, position):
-    """The error's message names the first unknown character and its position."""
+def expect_telling(expect, error, position, length):
+    """The error's message names the first unknown character and its position, and not all characters and positions."""
     message = error.message.casefold() if isinstance(error, StudentError) else ""
     saw = f"The first unknown character is {UNKNOWN!r} at position {position}; the message is {message!r:.160}."
     named = any(name in message for name in NAMES_OF_UNKNOWN)
@@ -117,3 +122,8 @@ def expect_telling(expect, error, position):
     placed = any(str(place) in message for place in (position, position + 1))  # counted from 0, or from 1
     numbers = any(map(str.isdigit, message))
     expect.true("the error says where the unknown character stands", placed, rule=PLACED, saw=saw, evidence=numbers)
+    places = {int(number) for number in re.findall(r"\d+", message) if int(number) < length}
+    strangers = [character for character in ABSENT.casefold() if character in message]
+    saw = f"The message names {len(places)} positions, and {len(strangers)} characters that are not in the text."
+    telling = len(places) <= MOST_PLACES and not strangers
+    expect.true("the error names nothing else", telling, rule=TELLING, saw=saw)

@@ -15,6 +15,8 @@ MASKED = (
     "sum of exp over the visible scores."
 )
 
+NO_SCALE = 1e-6  # a factor on the scores under this is none: the weights are spread evenly, whatever q and k are
+
 
 def dtype_name(tensor):
     return str(tensor.dtype).removeprefix("torch.")
@@ -209,9 +211,9 @@ def row_sums(table, dtype):
 
 
 def excused(found, q, k):
-    """The factor on q that makes up for another scale than 1 / sqrt(D); 1 if the weights imply none."""
+    """The factor on q that makes up for another scale than 1 / sqrt(D); 1 if the weights imply none, or 0."""
     scale = implied_scale(found, q.double() @ k.double().transpose(-2, -1))
-    return scale * math.sqrt(q.shape[-1]) if math.isfinite(scale) else 1.0
+    return scale * math.sqrt(q.shape[-1]) if math.isfinite(scale) and abs(scale) > NO_SCALE else 1.0
 
 
 def implied_scale(found, products):

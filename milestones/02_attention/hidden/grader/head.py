@@ -1,6 +1,7 @@
 """Judges Head: shapes and dtypes, exact outputs under given weights, causality."""
 
 from milestones.hidden import weights
+from milestones.hidden.life import expect_weights_act
 
 from .large_scores import rising_head_weights, rising_input
 from .modules import HEAD_SIZES, build_head, expect_causal, expect_registered, expect_shape
@@ -13,6 +14,8 @@ def test_head_shape(student, draw, expect):
         head = student.model.attention.Head(C, D, block_size)
         expect_registered(student, expect, name, head, C, matrices=3 * C * D)
         expect_shape(student, expect, name, head, draw.randn(B, T, C), (B, T, D))
+        if T > 1:  # a single position shows no attention
+            expect_weights_act(student, expect, name, head, draw.randn(B, T, C), draw.randn(B, T, C))
 
 
 def test_head_values(student, draw, expect):

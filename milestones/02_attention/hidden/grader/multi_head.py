@@ -5,6 +5,7 @@ import torch
 from autograder.grading.expect import is_close
 from autograder.grading.student import StudentError
 from milestones.hidden import weights
+from milestones.hidden.life import expect_weights_act
 from milestones.hidden.loading import without_biases
 
 from .large_scores import rising_input, rising_multi_head_weights
@@ -22,6 +23,8 @@ def test_multi_head_shape(student, draw, expect):
         module = student.model.attention.MultiHeadAttention(C, H, block_size)
         expect_registered(student, expect, name, module, C, matrices=4 * C * C)
         expect_shape(student, expect, name, module, draw.randn(B, T, C), (B, T, C))
+        if T > 1:  # a single position shows no attention
+            expect_weights_act(student, expect, name, module, draw.randn(B, T, C), draw.randn(B, T, C))
 
 
 def test_multi_head_values(student, draw, expect):

@@ -1,6 +1,7 @@
 """Judges Block: the stream, each branch and its norm, the values of both together, and causality."""
 
 from milestones.hidden.influence import THRESHOLD, caller, expect_causal
+from milestones.hidden.life import expect_weights_act
 from milestones.hidden.loading import load_with_biases, scaled, without_biases
 from milestones.hidden.weights import block, block_weights
 
@@ -27,7 +28,8 @@ FORMULA = "A block must compute x = x + attention(norm_1(x)), then x = x + feed_
 def test_block_identity(student, draw, expect):
     """With the last matrix of both branches zero, a block hands x on unchanged, in train mode too."""
     x = tokens(draw, B, T, C)
-    weights = scaled(block_weights(draw, C), NO_ATTENTION | NO_FEED_FORWARD)
+    loud = block_weights(draw, C)
+    weights = scaled(loud, NO_ATTENTION | NO_FEED_FORWARD)
     expect.close(
         "Block(x) with both branches zero",
         new_block(student, weights)(x),
@@ -43,6 +45,7 @@ def test_block_identity(student, draw, expect):
         record=False,
         rule="Dropout must act inside the branches: the stream itself must pass whole.",
     )
+    expect_weights_act(student, expect, "Block", new_block(student, loud), x, tokens(draw, B, T, C))
 
 
 def test_block_branches(student, draw, expect):
@@ -120,3 +123,5 @@ def test_block_causal(student, draw, expect):
     # If two passes differ, something is dropped at rate 0: then influence can't be measured, and dropout-modes says so.
     if gap(first, second) <= THRESHOLD:
         expect_causal(expect, call, x, noise, label="train mode: ")
+    module.eval()
+    expect_weights_act(student, expect, "Block", module, x, noise)

@@ -1,5 +1,6 @@
 """Judges the gradients of blocks: exact through one, and alive after 24 new ones."""
 
+from milestones.hidden.life import expect_weights_act
 from milestones.hidden.weights import block, block_weights
 
 from .backward import expect_backward, expect_input_gradient
@@ -40,3 +41,5 @@ def test_gradient_flow(student, draw, expect):
     remains = f"what remains of the gradient below {DEPTH} new blocks, as a share of that above,"
     expect.above(remains, growth, WEAKEST, rule=rule, record=False)
     expect.below(f"the growth of the gradient through {DEPTH} new blocks", growth, STRONGEST, rule=rule, record=False)
+    x, noise = tokens(draw, B, T, WIDTH), tokens(draw, B, T, WIDTH)
+    expect_weights_act(student, expect, "a new block", blocks[0], x, noise)

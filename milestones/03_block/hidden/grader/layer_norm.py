@@ -2,6 +2,7 @@
 
 import torch
 
+from milestones.hidden.influence import THRESHOLD
 from milestones.hidden.loading import count
 from milestones.hidden.weights import layer_norm, layer_norm_weights
 
@@ -73,6 +74,24 @@ def test_layer_norm_per_token(student, draw, expect):
         norm(x),
         whole,
         rule="LayerNorm must give the same result in train mode and in eval mode: it keeps no running statistics.",
+    )
+    norm.eval()
+    expect_taken_together(expect, norm, x)
+
+
+def expect_taken_together(expect, norm, x):
+    """A sign of life: each number of a token's result depends on the token's first number."""
+    changed = x.clone()
+    changed[0, 0, 0] += 1
+    before, after = norm(x), norm(changed)
+    need_tensor(expect, "LayerNorm(x) in eval mode again", before, (B, T, C))
+    need_tensor(expect, "LayerNorm(x) with another first number", after, (B, T, C))
+    expect.true(
+        "every number of a token has a part in the whole result",
+        bool(((before - after)[0, 0].abs() > THRESHOLD).all()),
+        rule="LayerNorm must take the numbers of a token together: they have one mean and one variance.",
+        saw="With another first number, some of the other numbers of the result are as before.",
+        record=False,
     )
 
 

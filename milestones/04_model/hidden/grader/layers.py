@@ -7,6 +7,7 @@ from milestones.hidden.influence import THRESHOLD, caller, expect_causal
 from milestones.hidden.loading import scaled
 from milestones.hidden.weights import gpt, gpt_loss
 
+from .lookup import expect_looked_up
 from .models import (
     N_HEAD,
     SIZES,
@@ -107,6 +108,7 @@ def test_causal(student, draw, expect):
     # If two passes differ, something is dropped at rate 0: then influence can't be measured, and dropout-modes says so.
     if is_float_tensor(first, (B, T, V)) and is_float_tensor(second, (B, T, V)) and gap(first, second) <= THRESHOLD:
         expect_causal(expect, call, idx, noise, label="train mode: ")
+    expect_looked_up(student, expect, model, V)
 
 
 def gap(a, b):

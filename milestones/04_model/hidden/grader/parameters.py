@@ -5,6 +5,7 @@ import math
 from milestones.hidden.loading import count
 from milestones.hidden.weights import gpt, gpt_loss
 
+from .lookup import expect_looked_up, expect_looked_up_if_it_runs
 from .models import N_HEAD, B, C, T, V, loaded_gpt, logits_of, need_logits, new_gpt
 
 COUNTED = {"block_size": 8, "vocab_size": 101, "n_layer": 2, "n_head": 2, "n_embd": 6}
@@ -51,6 +52,7 @@ def test_parameter_count(student, draw, expect):
         " a bias).",
         evidence=rest,
     )
+    expect_looked_up_if_it_runs(student, expect, new_gpt(student, COUNTED), COUNTED["vocab_size"])
 
 
 def registered(student, expect, label, **changes):
@@ -133,3 +135,4 @@ def test_first_loss(student, draw, expect):
         low, high = (1 - NEAR) * knows_nothing, (1 + NEAR) * knows_nothing
         expect.above(f"the loss of a new model {setting}", loss, low, rule=rule, record=False)
         expect.below(f"the first loss {setting}", loss, high, rule=rule, record=False)
+    expect_looked_up(student, expect, model, vocab_size)

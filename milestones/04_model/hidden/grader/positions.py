@@ -5,6 +5,7 @@ import torch
 from autograder.grading.expect import is_close
 from milestones.hidden.influence import THRESHOLD, caller
 
+from .lookup import expect_looked_up
 from .models import (
     BLOCK_SIZE,
     EFFECT,
@@ -126,6 +127,7 @@ def test_too_long(student, draw, expect):
     fits = logits_of(roomy(many[:, :-1].contiguous()))
     expect.tensor("logits of 300 tokens, block_size=300,", fits, shape=(1, 300, ROOMY["vocab_size"]), rule=rule)
     expect.raises("301 tokens, block_size=300", ValueError, roomy, many, rule=REFUSED)
+    expect_looked_up(student, expect, model, V)
 
 
 def kept_windows(student, model, idx):

@@ -4,6 +4,7 @@ import torch
 
 from milestones.hidden import shape_table
 
+from .lookup import expect_looked_up
 from .models import BLOCK_SIZE, LOGITS, OTHER, SIZES, B, T, V, logits_of, loss_of, need_pair, new_gpt
 
 DEFAULTS = {"block_size": 256, "vocab_size": 65, "n_layer": 6, "n_head": 6, "n_embd": 384, "dropout": 0.2}
@@ -25,6 +26,8 @@ def test_shapes(student, draw, expect):
         rule="Every tensor that forward makes must be on the device of idx.",
         saw=f"On a GPU this model would fail: {mixed}.",
     )
+    living = new_gpt(student, SIZES)  # the other one is on another device now
+    expect_looked_up(student, expect, living, V)
 
 
 def expect_answers(student, expect, model, idx, targets, dtype):

@@ -5,7 +5,7 @@ import torch
 from autograder.grading.student import StudentError
 
 from .texts import prose
-from .tokenizers import expect_reply, trained
+from .tokenizers import expect_from_text, expect_reply, trained
 
 BYTES_FIRST = "decode must join the bytes of all tokens first, and read them as UTF-8, with errors='replace', then."
 AS_THEY_ARE = "decode_bytes must give the bytes of the tokens as they are."
@@ -14,7 +14,8 @@ SPECIAL = "A special token must be decoded as its own text."
 
 def test_decode(student, draw, expect):
     """Bytes are joined first and decoded then; what is not UTF-8 becomes U+FFFD; unknown ids are refused."""
-    tokenizer = trained(student, "ab ab " + prose(draw, 100), 300, ["<|end|>"])
+    learned_from = "ab ab " + prose(draw, 100)
+    tokenizer = trained(student, learned_from, 300, ["<|end|>"])
     alone = draw.choice([0x80, 0x9F, 0xBF])  # a continuation byte
     for ids in [
         [alone],
@@ -41,6 +42,7 @@ def test_decode(student, draw, expect):
     expect_reply(expect, f"decode(torch.tensor({given.tolist()}))", reply, "a<|end|>b", rule)
     for unknown in (300, -1, 10**6):
         _expect_refused(expect, unknown, student.attempt(tokenizer.decode, [unknown]))
+    expect_from_text(expect, student, tokenizer, learned_from)
 
 
 def _expect_refused(expect, unknown, reply):

@@ -8,7 +8,7 @@ from . import replay
 from .other_ways import telling, way_and_text, way_of
 from .replay import PATTERN
 from .texts import ODD, UNICODE, compounds, fuzz, prose, shown
-from .tokenizers import encode_all, expect_choices, gives, ids_of, merges_of, trained
+from .tokenizers import encode_all, expect_choices, expect_learned, gives, ids_of, merges_of, trained
 
 LOWEST_RANK = "encode must join the pair of the lowest rank first, again and again, within each piece of PATTERN."
 FIXED = [*ODD, *UNICODE]  # texts that are the same in each run
@@ -19,7 +19,8 @@ HELD_OUT = 2.0  # bytes per token; 164 right merges give more than that on new t
 
 def test_encode_replay(student, draw, expect):
     """encode joins the pair of the lowest rank first, again and again, within each piece."""
-    tokenizer = trained(student, prose(draw, 500) + " aaaa aaaaaaa" * 9, 400)
+    learned_from = prose(draw, 500) + " aaaa aaaaaaa" * 9
+    tokenizer = trained(student, learned_from, 400)
     merges = merges_of(expect, student, tokenizer, at_most=144)
     fuzzed, some_prose = fuzz(draw, 30), prose(draw, 40)
     pieced = telling(compounds(draw, merges, 400), merges, each=4)
@@ -39,6 +40,7 @@ def test_encode_replay(student, draw, expect):
     # how many of these go wrong depends on the merges that were learned; in which ways they do does not
     ways = {way_of(*entry, merges) for entry in zip(pieced, replies, strict=False)}
     _expect_replayed(expect, "mixed letters and tokens", mixed, replies, merges, sorted(ways))
+    expect_learned(expect, student, tokenizer, learned_from)
 
 
 def _expect_replayed(expect, name, texts, replies, merges, evidence):
@@ -57,7 +59,8 @@ def _expect_replayed(expect, name, texts, replies, merges, evidence):
 
 def test_tiktoken_parity(student, draw, expect):
     """tiktoken, built from the student's mergeable_ranks, gives the same ids and the same text."""
-    tokenizer = trained(student, prose(draw, 500) + " ".join(UNICODE * 2), 380)
+    learned_from = prose(draw, 500) + " ".join(UNICODE * 2)
+    tokenizer = trained(student, learned_from, 380)
     merges = merges_of(expect, student, tokenizer, at_most=124)
     ranks = _right_ranks(expect, tokenizer, merges, 380)
     peer = tiktoken.Encoding("student", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={})
@@ -75,6 +78,7 @@ def test_tiktoken_parity(student, draw, expect):
         evidence=[way_and_text(*entry, merges) for entry in zip(FIXED, replies, strict=False)],
     )
     _expect_read_back(expect, texts, student.batch(tokenizer.decode, [(ids,) for ids in right]))
+    expect_learned(expect, student, tokenizer, learned_from)
 
 
 def _right_ranks(expect, tokenizer, merges, vocab_size):

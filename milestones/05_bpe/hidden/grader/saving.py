@@ -3,13 +3,14 @@
 from autograder.grading.student import StudentError
 
 from .texts import ODD, UNICODE, fuzz, prose
-from .tokenizers import ids_of, trained
+from .tokenizers import expect_learned, ids_of, trained
 
 
 def test_save_load(student, draw, expect):
     """What is loaded, in another process too, is the same tokenizer."""
     special = ["«fin»", "<|pad 2|>", " <|end|>"]  # neither sorted nor stripped
-    tokenizer = trained(student, prose(draw, 200) + " 안녕 日本\t\t|" * 9, 336, special)
+    learned_from = prose(draw, 200) + " 안녕 日本\t\t|" * 9
+    tokenizer = trained(student, learned_from, 336, special)
     texts = [*ODD, *UNICODE, "a <|end|>b«fin»", *fuzz(draw, 20)]
     number = draw.seed()  # the files of an earlier run of this item are still there
     path, another = f"saved-{number}.tokenizer", f"another-{number}.tokenizer"
@@ -23,6 +24,7 @@ def test_save_load(student, draw, expect):
         other.files.put(file, content)
     loaded = other.keep(other.tokenizer.bpe.BPETokenizer.load, path)
     _expect_same(expect, before, _contents(other, loaded, texts, special), "after load in a new process")
+    expect_learned(expect, student, tokenizer, learned_from)
 
 
 def _saved(expect, student, tokenizer, path):

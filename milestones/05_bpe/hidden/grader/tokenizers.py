@@ -68,6 +68,42 @@ def expect_choices(expect, name, text, merges, vocab_size):
     )
 
 
+LEARNED = 0.5  # the share of tokens that must be in the text, by which the least likely mistake is far above
+USED = 9  # ids of merges, and different ids, in the training text: with any known mistake there are far more
+
+
+def expect_learned(expect, student, tokenizer, text):
+    """A sign of life: most tokens are bytes of the text that was learned from, and encode uses them on it.
+
+    Whatever else is wrong, a tokenizer that has learned shows both. One that gives back bytes shows neither, though
+    that is a right encoding under merges that never meet.
+    """
+    expect_from_text(expect, student, tokenizer, text)
+    reply = student.attempt(tokenizer.encode, text)
+    ids = None if isinstance(reply, StudentError) else ids_of(reply)
+    expect.true(
+        "encode uses the merges",
+        ids is not None and sum(i >= 256 for i in ids) > USED and len(set(ids)) > USED,
+        rule="encode must use the merges that were learned, at least on the text that they were learned from.",
+        saw=f"The text that was learned from gets {gives(ids)}.",
+        record=False,
+    )
+
+
+def expect_from_text(expect, student, tokenizer, text):
+    """The first half of it, for an item that must not depend on encode."""
+    merges = student.value(tokenizer.merges)
+    tokens = [left + right for left, right in merges] if isinstance(merges, list) and all(map(_is_pair, merges)) else []
+    there = sum(token in text.encode() for token in tokens)
+    expect.true(
+        "merges come from the text",
+        there > LEARNED * len(tokens),
+        rule="Merges must be learned from the text.",
+        saw=f"Of {len(tokens)} merged tokens {there} occur in the text that they were to be learned from.",
+        record=False,
+    )
+
+
 def ids_of(value):
     """A list of ints from what encode returned, which may be a 1-D tensor; None if it is anything else."""
     value = value.tolist() if isinstance(value, torch.Tensor) and value.ndim == 1 else value

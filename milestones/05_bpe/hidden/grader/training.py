@@ -1,7 +1,7 @@
 """Judges BPETokenizer.train: how many merges it learns, which ones, and whether every process learns the same."""
 
 from .texts import ODD, UNICODE, fuzz, prose
-from .tokenizers import expect_choices, ids_of, merges_of, special_ids, trained
+from .tokenizers import expect_choices, expect_learned, ids_of, merges_of, special_ids, trained
 
 
 def test_train_sizes(student, draw, expect):
@@ -103,6 +103,7 @@ def test_deterministic(student, draw, expect):
         rule="Each process must give the special tokens the same ids, so these must not depend on the order of a set.",
         saw="Two processes gave the special tokens different ids.",
     )
+    expect_learned(expect, student, first, text)
 
 
 def _contents(student, tokenizer, text):

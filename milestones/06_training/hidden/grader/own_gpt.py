@@ -3,11 +3,13 @@
 import math
 
 import torch
+import torch.nn.functional as F
 
 from .whole_run import RUN, config_for, expect_rows, is_finite
 
 SIZE, FOLLOWS = 11, 0.9  # tokens; how often the next token is the successor of the last one, and not a random one
 LEARNED = 1.5  # nats: between ln 11 = 2.40, which is ignorance, and the entropy, 0.52
+KNOWS = 2.0  # nats: the loss of the trained model as measured here, which is under 1 if it has learned
 CHANCE = 0.35  # nats by which the loss on 300 tokens may be below the entropy
 
 
@@ -52,9 +54,28 @@ def test_train_own_gpt(student, draw, expect):
         saw=f"After 60 updates the validation loss is {value:.4g}; ln {SIZE} = {math.log(SIZE):.2f} is ignorance, and"
         f" {entropy():.2f} is all that can be known.",
     )
+    expect_it_knows(expect, model, ids[1200:])
     expect.true(
         "the loss is not too good to be true",
         value >= entropy() - CHANCE,
         rule="No model can be better than the entropy of the source, chance aside.",
         saw=f"The validation loss is {value:.4g}; the entropy of the source is {entropy():.2f}.",
+    )
+
+
+def expect_it_knows(expect, model, ids):
+    """A sign of life: the model itself predicts tokens of the language, whatever the rows say."""
+    windows = ids.unfold(0, 9, 9)  # (N, 9), each 8 tokens and the one after
+    model.eval()
+    answer = model(windows[:, :-1].contiguous())
+    logits = answer[0] if isinstance(answer, list) and answer else answer
+    rule = "A GPT must return logits (B, T, V) first (make grade M=4 says whether yours does)."
+    fits = isinstance(logits, torch.Tensor) and tuple(logits.shape) == (len(windows), 8, SIZE)
+    expect.need("the trained model returns logits", fits, rule=rule)
+    loss = F.cross_entropy(logits.double().flatten(0, 1), windows[:, 1:].flatten()).item()
+    expect.true(
+        "the model that was trained predicts the language",
+        loss <= KNOWS,
+        rule="train must change the model that it is given.",
+        saw=f"Measured on new text the model's loss is {loss:.3f}; ln {SIZE} = {math.log(SIZE):.2f} is ignorance.",
     )

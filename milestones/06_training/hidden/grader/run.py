@@ -126,6 +126,12 @@ def test_train_unseen_by_evaluation(student, draw, expect):
         a = trained(student, f"often_{dropout}", weights, ids, disturb=1, dropout=dropout, **often)
         b = trained(student, f"once_{dropout}", weights, ids, disturb=1, dropout=dropout, **rarely)
         expect.true(
+            f"{what}: the model is given batches to learn from",
+            a.batches.numel() > 0 and b.batches.numel() > 0,
+            rule="A run must give the model batches, in train mode and with gradients.",
+            saw="A run ended without having given the model a batch to learn from.",
+        )
+        expect.true(
             f"{what}: measuring does not change the batches",
             equal_bits(a.batches, b.batches),
             rule=rule,

@@ -2,6 +2,7 @@
 
 import torch
 
+from autograder.grading.expect import is_close
 from milestones.hidden.influence import expect_causal
 from milestones.hidden.weights import gpt_weights
 
@@ -52,6 +53,7 @@ def test_cache_logits(student, draw, expect):
         expect_cached(student, expect, what, model, draw.randint(0, V, (2, T)), chunks)
     deep = loaded_gpt(student, draw, n_layer=4, n_head=5)
     expect_cached(student, expect, "4 layers, 5 heads", deep, draw.randint(0, V, (3, block_size)), (4, 1, 6))
+    expect_kept(student, draw, expect, model)
 
 
 def expect_cached(student, expect, what, model, idx, chunks):
@@ -68,6 +70,35 @@ def expect_cached(student, expect, what, model, idx, chunks):
         logits = logits_of(model(idx[:, start:end].contiguous(), cache=cache))
         expect.close(f"{what}, fed from position {start}: the logit", logits, full[:, start:end], rule=rule)
         start = end
+
+
+def expect_kept(student, draw, expect, model):
+    """A cache keeps what was computed: with other weights from a position on, the earlier ones stay what they were.
+
+    A model that keeps the ids, and computes everything again, gives the logits of one full pass with the new weights.
+    One that keeps the old weights as well gives those of a full pass with the old ones.
+    """
+    idx = draw.randint(0, GPT_SIZES["vocab_size"], (2, 7))
+    sizes = {name: size for name, size in GPT_SIZES.items() if name != "n_head"}
+    weights = [gpt_weights(draw, **sizes) for _ in range(2)]
+    wholes = []
+    for given in weights:
+        model.load_weights(given)
+        wholes.append(logits_of(model(idx)))
+    model.load_weights(weights[0])
+    cache = student.keep(model.new_cache, len(idx))
+    model(idx[:, :6].contiguous(), cache=cache)
+    model.load_weights(weights[1])
+    last = logits_of(model(idx[:, 6:].contiguous(), cache=cache))
+    tensors = all(isinstance(logits, torch.Tensor) and logits.ndim == 3 for logits in (*wholes, last))
+    expect.true(
+        "what was computed is kept",
+        tensors and not any(is_close(last[:, -1], whole[:, -1]) for whole in wholes),
+        rule="A cache must keep the keys and values of earlier positions, so that none is computed twice.",
+        saw="After six positions the weights were changed. The logits of the seventh are those of a full pass with the"
+        " same weights at all seven positions, so all were computed again.",
+        record=False,
+    )
 
 
 def logits_of(result):

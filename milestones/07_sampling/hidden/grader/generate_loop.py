@@ -7,6 +7,7 @@ import torch
 
 from .moods import MOODS, expect_calm, expect_gradients_on, expect_modes_kept, moody_tables
 from .returned import expect_untouched, need_ids, same_tensor
+from .signs import expect_reads_the_model
 from .tables import SHARP, chain_tables, random_tables, table_model, trajectories
 
 
@@ -22,6 +23,7 @@ def test_generate_shape(student, draw, expect):
             what = f"generate: B = {B}, T = {T}, n = {n}, {dtype}".replace("torch.", "")
             need_ids(expect, what, student.sample.generate.generate(model, here, n), prompts, n, V)
             expect_untouched(student, expect, what, here, prompts)
+    expect_reads_the_model(student, expect)
 
 
 def test_context(student, draw, expect):
@@ -118,6 +120,7 @@ def test_generator(student, draw, expect):
     )
     expect_world_untouched(expect, world, seed, ids, student.generator(seed))
     expect_world_used(expect, world, seed, ids)
+    expect_reads_the_model(student, expect)
 
 
 def expect_world_untouched(expect, world, seed, ids, generator):

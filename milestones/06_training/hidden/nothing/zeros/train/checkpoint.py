@@ -1,0 +1,15 @@
+"""Losses, rates and weights of 0; no step is made."""
+
+import os
+
+import torch
+
+
+def save_checkpoint(path, *, model, optimizer, step, config, tokenizer_hash, rng):
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(b"checkpoint")
+
+
+def load_checkpoint(path):
+    return {"model": {}, "optimizer": {}, "step": 0, "config": {}, "tokenizer_hash": "", "rng": {}}
