@@ -159,7 +159,7 @@ class Liar:
     def __init__(self, held: bool, value):
         self.held, self.value, self.honest = held, value, 3
 
-    def request(self, operation, *arguments):
+    def request(self, operation, *arguments, answer):
         if self.honest:
             self.honest -= 1
             return True, None

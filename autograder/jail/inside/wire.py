@@ -50,6 +50,9 @@ class _Tensor(msgspec.Struct, array_like=True):
     data: bytes
 
 
+KEYS = {str, bytes, int, float, bool}
+TYPES = {*KEYS, type(None), list, dict, torch.Tensor, Handle}
+
 _plain = msgspec.msgpack.Encoder()
 _tensor_decoder = msgspec.msgpack.Decoder(_Tensor)
 
@@ -162,7 +165,7 @@ def decode(body):
         raise
     except Exception as error:  # the decoder meets bytes that an attacker chose: any failure is the same verdict
         raise WireError(f"{type(error).__name__}: {error}") from error
-    _limit_depth(message)
+    _check([message])
     return message
 
 
@@ -199,10 +202,15 @@ def _count_values(body) -> None:
             raise WireError(f"more than {MAX_VALUES:,} values in one message")
 
 
-def _limit_depth(message) -> None:
+def _check(message) -> None:
+    """Raises WireError for what `portable` never makes: other types (msgpack has a time), odd keys, endless nesting."""
     level = [message]
     for _ in range(MAX_DEPTH + 4):  # what `portable` allows, and the message around it
-        parts = [whole if type(whole) is list else whole.values() for whole in level if type(whole) in (list, dict)]
+        if any(set(map(type, whole)) - KEYS for whole in level if type(whole) is dict):
+            raise WireError("a key that nobody sends")
+        parts = [whole if type(whole) is list else whole.values() for whole in level]
+        if any(set(map(type, each)) - TYPES for each in parts):
+            raise WireError("a value of a type that nobody sends")
         level = [part for each in parts for part in each if type(part) in (list, dict)]
         if not level:
             return

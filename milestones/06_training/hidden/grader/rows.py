@@ -150,7 +150,7 @@ def expect_val_loss(student, expect, run, value):
 
 def expect_seconds(expect, seconds, passes, wall):
     """The rows' seconds rise, from the beginning of the run to its end."""
-    times = [one["time"] for one in passes if is_update(one)]  # whether a row's measuring is in its seconds is left open
+    times = [one["time"] for one in passes if is_update(one)]  # a row's measuring may be in its seconds or not
     least = times[-1] - times[0] - CLOCK
     expect.true(
         "seconds count from the beginning of the run",
