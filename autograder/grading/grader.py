@@ -21,6 +21,7 @@ from autograder.grading.items import Items
 from autograder.grading.student import Student, StudentError
 from autograder.grading.verdict import ItemOutcome, RungOutcome, Status
 from autograder.jail import template
+from autograder.jail.inside.faults import NotAllowed
 from autograder.jail.template import Contents, Template
 from autograder.jail.worker import Worker, WorkerLost
 from autograder.report import ItemResult, Report, RungResult, SubmissionInfo, schema_of
@@ -114,7 +115,8 @@ class Grader:
         def opener(hash_seed: int):
             return lambda: Worker(self._templates.get(hash_seed), submission.files, rung.manifest.limits)
 
-        return Student(*(opener(hash_seed) for hash_seed in HASH_SEEDS))
+        watched = rung.watched and bool(self._course.allowed.allowed)
+        return Student(*(opener(hash_seed) for hash_seed in HASH_SEEDS), watched=watched)
 
     def _measure_item(
         self, rung: Rung, item: Item, student: Student, seed: int, statuses: dict[str, Status], evidence: bool
@@ -148,7 +150,10 @@ class Grader:
             student.begin(seed=seed, seconds=item.seconds, names=item.names, not_allowed=item.not_allowed)
         except (StudentError, WorkerLost) as error:
             return error
-        return self._items.run(rung, item, student, Draw(seed), expect, PATIENCE * item.seconds)
+        error = self._items.run(rung, item, student, Draw(seed), expect, PATIENCE * item.seconds)
+        if isinstance(error, StudentError) and error.type == NotAllowed.__name__:
+            student.close()  # what it made by such a call must not serve the next item
+        return error
 
 
 def say(rung: Rung, outcome: RungOutcome, names: dict, under: Fingerprint) -> RungResult:

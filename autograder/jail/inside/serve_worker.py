@@ -12,18 +12,19 @@ import sys
 import faults
 import operations
 import wire
+from allowed import Allowed
 
 MAX_REQUEST = 1 << 28
 
 
-def serve(connection: socket.socket, folder: str, instruments: str) -> None:
+def serve(connection: socket.socket, folder: str, instruments: str, listed: Allowed) -> None:
     """Answers until the connection closes. The first frame carries the submission's files."""
     _, files = read_frame(connection)
     unpack(files, folder)
     os.chdir(folder)
     sys.path.append(folder)
     connection.sendall(wire.encode([0, True, None]))
-    session = operations.Session(folder, instruments)
+    session = operations.Session(folder, instruments, listed)
     while (request := read_frame(connection)) is not None:
         connection.sendall(answer(session, request, folder))
 
