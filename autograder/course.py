@@ -131,12 +131,14 @@ class Allowed(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
 
     allowed: place -> names. refused: the other public names of these places, listed so that nothing new goes unseen.
     modules: patterns of modules that may be called as a whole. passes_on: functions that call what they are given.
+    outside: functions that are not torch's and would get around the list.
     """
 
     allowed: dict[str, list[str]] = {}
     refused: dict[str, list[str]] = {}
     modules: list[str] = []
     passes_on: list[str] = []
+    outside: list[str] = []
 
 
 class Course(msgspec.Struct, frozen=True):

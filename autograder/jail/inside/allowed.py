@@ -11,7 +11,7 @@ CodeOrBuiltin = types.CodeType | types.BuiltinFunctionType
 
 
 class Allowed:
-    """`listed`: allowed (place -> names), modules, passes_on; see the course's list. Made once, in the template."""
+    """`listed`: allowed (place -> names), modules, passes_on, outside; see the course's list. Made in the template."""
 
     def __init__(self, listed: dict):
         self.places: dict[str, list[str]] = listed.get("allowed", {})
@@ -25,6 +25,9 @@ class Allowed:
                 self._add(f"{place}.{name}", getattr(owner, name))
         self.passing_on = [piece for name in listed.get("passes_on", ()) for piece in pieces(object_of(name))]
         self.passing = {id(code) for code in self.passing_on}
+        self.outside = {
+            key_of(piece): name for name in listed.get("outside", ()) for piece in pieces(object_of(name))
+        }
 
     def _add(self, name: str, thing) -> None:
         self.pieces[name] = list(pieces(thing))
@@ -50,7 +53,7 @@ class Table:
 
     def __init__(self, allowed: Allowed, patterns: tuple[str, ...]):
         off = allowed.names_like(patterns)
-        self.refused = {}  # the id of code, or a builtin -> a public name of it that is off the list
+        self.refused = dict(allowed.outside)  # the id of code, or a builtin -> a public name that is off the list
         for name in off:
             for piece in allowed.pieces[name]:
                 # methods that a class shares with allowed ones stay allowed
@@ -85,9 +88,7 @@ class Table:
         return known
 
     def _may_call(self, function) -> bool:
-        if function in self.listed:
-            return function not in self.refused
-        return not of_torch(function)
+        return function not in self.refused and (function in self.listed or not of_torch(function))
 
     def name_of_builtin(self, function) -> str:
         if function in self.refused:

@@ -63,10 +63,8 @@ class Session:
     # requests
 
     def do(self, operation: str, arguments: list):
-        try:
+        with self.watch:
             return getattr(self, f"do_{operation}")(*arguments)
-        finally:
-            self.watch.settle()
 
     def find(self, target):
         """The object that a target names: [dotted name, attributes…] or [handle, attributes…]."""

@@ -22,9 +22,6 @@ HERE = os.path.dirname(os.path.abspath(__file__)) + "/"
 SITE = os.path.dirname(os.path.dirname(os.path.abspath(torch.__file__))) + "/"
 TORCH = tuple(f"{SITE}{package}/" for package in ("torch", "torchgen", "functorch"))
 STANDARD = (os.path.dirname(os.path.abspath(os.__file__)) + "/", "<frozen ", SITE)
-JUDGES = tuple(f"{HERE}{name}.py" for name in ("allowed", "forbid", "operations", "watch"))  # no business of students
-STAND_INS = ("_raise", "message_for", "<lambda>", "as_plain_python")  # in those, what their calls may reach
-READERS = ("<frozen importlib", "/warnings.py", "/traceback.py")  # read torch's source for other reasons than copying
 
 
 class Watch:
@@ -34,11 +31,12 @@ class Watch:
         """folder: the submission's. own: the function by which requests call what the submission defines."""
         self.allowed = allowed
         self.folder = folder.rstrip("/") + "/"
-        self.ours = (*TORCH, HERE, instruments.rstrip("/") + "/")
+        self.instruments = instruments.rstrip("/") + "/"
         self.owners = {id(own.__code__): STUDENTS, **dict.fromkeys(allowed.passing, PASSES_ON)}
         self.kept: list[types.CodeType] = []  # so that no other code gets an id that is in a table
         self.tables: dict[tuple[str, ...], Table] = {}
         self.process = os.getpid()
+        self.free: set[int] = set()  # the ids of code that may be entered without a look at who calls it
         self.hook = self._hook()
         self.on = False
         self.strict = False  # an item with `not_allowed` is running
@@ -52,10 +50,10 @@ class Watch:
         if not self.on:
             self.on = True
             torch.jit.script = torch.compile = as_plain_python
-            sys.addaudithook(self._audit)
             threading.setprofile(self.hook)
         self.strict, self.now = False, None
         self._judge_by(())
+        sys.setprofile(self.hook)
 
     def forbid(self, names: list[str]) -> None:
         """From here on, takes `names` off the list and holds everything against the item."""
@@ -63,35 +61,43 @@ class Watch:
             self.strict = True
             self._judge_by(tuple(names))
 
-    def settle(self) -> None:
+    def __enter__(self) -> None:
+        """Watches while a request is answered; what the harness does in between is none of its business."""
+        if self.on:
+            sys.setprofile(self.hook)
+
+    def __exit__(self, *_) -> None:
         """Raises NotAllowed if an item with `not_allowed` runs, and it or the code before it called what is not."""
-        if not self.strict:
-            return
-        if sys.getprofile() is not self.hook:
+        switched_off = self.on and sys.getprofile() is not self.hook
+        sys.setprofile(None)
+        if switched_off:
             self.now = self.now or NotAllowed(advice("sys.setprofile"))
-        if self.now or self.earlier:
+        if self.strict and (self.now or self.earlier):
             raise self.now or self.earlier
 
     def _judge_by(self, names: tuple[str, ...]) -> None:
         if names not in self.tables:
             self.tables[names] = Table(self.allowed, names)
         self.table = self.tables[names]
-        self.free = self.table.free
-        sys.setprofile(self.hook)
+        self.free.clear()
+        self.free |= self.table.free
 
     # the hook
 
     def _hook(self):
-        owners = self.owners
+        free, owners, entered, owner_of = self.free, self.owners, self._entered, self._owner
 
         def hook(frame, event, argument):
             if event == "call":
-                if id(frame.f_code) not in self.free:
-                    self._entered(frame)
+                if id(frame.f_code) not in free:
+                    caller = frame.f_back
+                    if caller is None or owners.get(id(caller.f_code)) != LIBRARY:
+                        entered(frame)
             elif event == "c_call":
-                owner = owners.get(id(frame.f_code))
+                code = frame.f_code
+                owner = owners.get(id(code))
                 if owner is None:
-                    owner = self._owner(frame.f_code)
+                    owner = owner_of(code)
                 if owner == STUDENTS and not self.table.may_call(argument):
                     self._note(self.table.name_of_builtin(argument), frame)
 
@@ -100,18 +106,19 @@ class Watch:
     def _entered(self, frame) -> None:
         """A function that the table does not know: the student's, the standard library's, or one to be judged."""
         code = frame.f_code
-        if self._owner(code) != LIBRARY:
+        if self._owner(code) != LIBRARY and id(code) not in self.table.refused:
             if id(code) in self.owners:
                 self.free.add(id(code))
-        elif self._harmless(code):
-            self.free.add(id(code))
-        elif (asker := self._asker(frame)) and not has_no_data(frame):
-            self._note(self.table.name_of(code, SITE), asker)
+        elif asker := self._asker(frame):
+            if self._harmless(code):
+                self.free.add(id(code))
+            elif not has_no_data(frame):
+                self._note(self.table.name_of(code, SITE), asker)
 
     def _harmless(self, code: types.CodeType) -> bool:
         """Whether anybody may enter this code of torch's or ours."""
-        if not code.co_filename.startswith(TORCH):
-            return code.co_filename not in JUDGES or code.co_name in STAND_INS
+        if code.co_filename.startswith((HERE, self.instruments)):
+            return True
         return code.co_name in ("<module>", "__getattr__") or self.allowed.whole_module(module_of(code, SITE))
 
     def _asker(self, frame):
@@ -128,7 +135,7 @@ class Watch:
         owner = self.owners.get(id(code))
         if owner is None:
             file = code.co_filename
-            if file.startswith(self.ours):
+            if file.startswith((*TORCH, HERE, self.instruments)):
                 owner = LIBRARY
             elif file.startswith(STANDARD):
                 owner = PASSES_ON
@@ -152,26 +159,6 @@ class Watch:
             self.now = self.now or told
         else:
             self.earlier = self.earlier or told
-
-    # what would get around the hook
-
-    def _audit(self, event: str, arguments: tuple) -> None:
-        if event in ("sys.setprofile", "sys.settrace"):
-            self._refuse_students(event, sys._getframe(1))
-        elif event in ("compile", "code.__new__"):
-            if str(arguments[1]).startswith((*self.ours, *STANDARD)):
-                self._refuse_students("code in the name of a library", sys._getframe(1))
-        elif event == "open" and str(arguments[0]).startswith(TORCH) and str(arguments[0]).endswith(".py"):
-            self._refuse_students("reading torch's source", sys._getframe(1))
-
-    def _refuse_students(self, what: str, frame) -> None:
-        while frame is not None and self._owner(frame.f_code) == PASSES_ON:
-            if any(reader in frame.f_code.co_filename for reader in READERS):
-                return
-            frame = frame.f_back
-        if frame is not None and self._owner(frame.f_code) == STUDENTS:
-            self._note(what, frame)
-            raise NotAllowed(advice(what))
 
 
 def has_no_data(frame) -> bool:
