@@ -17,7 +17,7 @@ import torch
 from allowed import Allowed, Table, module_of
 from faults import NotAllowed
 
-STUDENTS, PASSES_ON, LIBRARY = range(3)  # whom a piece of code belongs to
+STUDENTS, PASSES_ON, MADE, LIBRARY = range(4)  # whom code belongs to; MADE: by exec or eval, so to whom it serves
 HERE = os.path.dirname(os.path.abspath(__file__)) + "/"
 SITE = os.path.dirname(os.path.dirname(os.path.abspath(torch.__file__))) + "/"
 TORCH = tuple(f"{SITE}{package}/" for package in ("torch", "torchgen", "functorch"))
@@ -98,6 +98,8 @@ class Watch:
                 owner = owners.get(id(code))
                 if owner is None:
                     owner = owner_of(code)
+                if owner == MADE and self._asker(frame):
+                    owner = STUDENTS
                 if owner == STUDENTS and not self.table.may_call(argument):
                     self._note(self.table.name_of_builtin(argument), frame)
 
@@ -126,7 +128,7 @@ class Watch:
         caller = frame.f_back
         while caller is not None:
             owner = self._owner(caller.f_code)
-            if owner != PASSES_ON:
+            if owner == STUDENTS or owner == LIBRARY:
                 return caller if owner == STUDENTS else None
             frame, caller = caller, caller.f_back
         return frame  # what a thread of the student's began with
@@ -142,7 +144,7 @@ class Watch:
             elif file.startswith(self.folder):
                 owner = STUDENTS
             else:
-                return STUDENTS  # made by exec or eval; not kept, as there may be any number of those
+                return MADE  # not kept, as there may be any number of those
             self.owners[id(code)] = owner
             self.kept.append(code)
         return owner
