@@ -54,7 +54,8 @@ from torch._inductor.fx_passes.fuse_attention import _sfdp_pattern_5
 def sdpa(q, k, v, mask): return _sfdp_pattern_5(q, k, v, torch.zeros(()), q.shape[-1] ** 0.5)
 """,
     "a graph traced at import": """
-traced = torch.jit.trace(composed, tuple(prepared(*[torch.ones(2, 3, 3, dtype=torch.double)] * 3, None)), check_trace=False)
+example = tuple(prepared(*[torch.ones(2, 3, 3, dtype=torch.double)] * 3, None))
+traced = torch.jit.trace(composed, example, check_trace=False)
 def sdpa(*given): return traced(*prepared(*given))
 """,
     "a graph traced by map at import": """
@@ -66,7 +67,7 @@ def sdpa(*given): return traced(*prepared(*given))
 graph = torch.fx.symbolic_trace(composed)
 def sdpa(*given): return graph(*prepared(*given))
 """,
-    "a graph that another item made": """
+    "a graph that is kept": """
 made = []
 def causal_average(x):
     made.append(torch.fx.symbolic_trace(composed))

@@ -25,9 +25,7 @@ class Allowed:
                 self._add(f"{place}.{name}", getattr(owner, name))
         self.passing_on = [piece for name in listed.get("passes_on", ()) for piece in pieces(object_of(name))]
         self.passing = {id(code) for code in self.passing_on}
-        self.outside = {
-            key_of(piece): name for name in listed.get("outside", ()) for piece in pieces(object_of(name))
-        }
+        self.outside = {key_of(piece): name for name in listed.get("outside", ()) for piece in pieces(object_of(name))}
 
     def _add(self, name: str, thing) -> None:
         self.pieces[name] = list(pieces(thing))

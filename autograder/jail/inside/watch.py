@@ -128,7 +128,7 @@ class Watch:
         caller = frame.f_back
         while caller is not None:
             owner = self._owner(caller.f_code)
-            if owner == STUDENTS or owner == LIBRARY:
+            if owner in (STUDENTS, LIBRARY):
                 return caller if owner == STUDENTS else None
             frame, caller = caller, caller.f_back
         return frame  # what a thread of the student's began with
