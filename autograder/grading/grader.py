@@ -115,8 +115,8 @@ class Grader:
         def opener(hash_seed: int):
             return lambda: Worker(self._templates.get(hash_seed), submission.files, rung.manifest.limits)
 
-        watched = rung.watched and bool(self._course.allowed.allowed)
-        return Student(*(opener(hash_seed) for hash_seed in HASH_SEEDS), watched=watched)
+        mine, twins = HASH_SEEDS
+        return Student(opener(mine), opener(twins), watched=rung.watched and bool(self._course.allowed.allowed))
 
     def _measure_item(
         self, rung: Rung, item: Item, student: Student, seed: int, statuses: dict[str, Status], evidence: bool
@@ -150,10 +150,10 @@ class Grader:
             student.begin(seed=seed, seconds=item.seconds, names=item.names, not_allowed=item.not_allowed)
         except (StudentError, WorkerLost) as error:
             return error
-        error = self._items.run(rung, item, student, Draw(seed), expect, PATIENCE * item.seconds)
-        if isinstance(error, StudentError) and error.type == NotAllowed.__name__:
+        ended_by = self._items.run(rung, item, student, Draw(seed), expect, PATIENCE * item.seconds)
+        if isinstance(ended_by, StudentError) and ended_by.type == NotAllowed.__name__:
             student.close()  # what it made by such a call must not serve the next item
-        return error
+        return ended_by
 
 
 def say(rung: Rung, outcome: RungOutcome, names: dict, under: Fingerprint) -> RungResult:
