@@ -95,10 +95,9 @@ class Rung(msgspec.Struct, frozen=True):
     def anchor(self, name: str) -> str:
         return f"milestones/{self.name}/handout.md#{name}"
 
-    @property
-    def watched(self) -> bool:
-        """Whether an item has `not_allowed`, so that all calls into torch are judged on this rung."""
-        return any(item.not_allowed for item in self.items)
+    def watched_from(self, item: Item) -> bool:
+        """Whether this item or a later one has `not_allowed`, so that calls into torch must be judged."""
+        return any(other.not_allowed for other in self.items[self.items.index(item) :])
 
     def only(self, items: tuple[str, ...]) -> "Rung":
         """The rung restricted to these items, each as if the items that it needs had passed."""

@@ -115,8 +115,7 @@ class Grader:
         def opener(hash_seed: int):
             return lambda: Worker(self._templates.get(hash_seed), submission.files, rung.manifest.limits)
 
-        mine, twins = HASH_SEEDS
-        return Student(opener(mine), opener(twins), watched=rung.watched and bool(self._course.allowed.allowed))
+        return Student(*(opener(hash_seed) for hash_seed in HASH_SEEDS))
 
     def _measure_item(
         self, rung: Rung, item: Item, student: Student, seed: int, statuses: dict[str, Status], evidence: bool
@@ -146,6 +145,7 @@ class Grader:
         return Evidence.of(expect.record, error)
 
     def _run(self, rung: Rung, item: Item, student: Student, seed: int, expect: Expect) -> BaseException | None:
+        student.watched = bool(self._course.allowed.allowed) and rung.watched_from(item)
         try:
             student.begin(seed=seed, seconds=item.seconds, names=item.names, not_allowed=item.not_allowed)
         except (StudentError, WorkerLost) as error:

@@ -106,6 +106,8 @@ class Session:
         self.forbidden.allow_all()
         if watched:
             self.watch.start()
+        else:
+            self.watch.stop()
 
     def do_hold(self, target):
         return self.keep(self.find(target))

@@ -55,6 +55,13 @@ class Watch:
         self._judge_by(())
         sys.setprofile(self.hook)
 
+    def stop(self) -> None:
+        """No item to come has `not_allowed`."""
+        if self.on:
+            self.on = self.strict = False
+            threading.setprofile(None)
+            sys.setprofile(None)
+
     def forbid(self, names: list[str]) -> None:
         """From here on, takes `names` off the list and holds everything against the item."""
         if self.on and names:
@@ -68,7 +75,9 @@ class Watch:
 
     def __exit__(self, *_) -> None:
         """Raises NotAllowed if an item with `not_allowed` runs, and it or the code before it called what is not."""
-        switched_off = self.on and sys.getprofile() is not self.hook
+        if not self.on:
+            return
+        switched_off = sys.getprofile() is not self.hook
         sys.setprofile(None)
         if switched_off:
             self.now = self.now or NotAllowed(advice("sys.setprofile"))
