@@ -1,8 +1,9 @@
-"""Reads a course: `milestones/course.toml` and one folder per rung. The only reader of course.toml and milestone.toml.
+"""Reads a course: `milestones/course.toml` and one folder per rung. The only reader of course.toml,
+allowed.toml and milestone.toml.
 
 A course is a folder with `milestones/`, `solutions/` and `student_template/`. All of a rung lies in its own folder:
 
-    milestones/course.toml
+    milestones/course.toml  allowed.toml
     milestones/02_attention/   milestone.toml handout.md tests/                              the learner's
                     hidden/    grader/ mistakes/ alternatives/ records.json survivors.toml   never released
     milestones/hidden/         what the graders share; instruments/
@@ -94,6 +95,10 @@ class Rung(msgspec.Struct, frozen=True):
     def anchor(self, name: str) -> str:
         return f"milestones/{self.name}/handout.md#{name}"
 
+    def watched_from(self, item: Item) -> bool:
+        """Whether this item or a later one has `not_allowed`, so that calls into torch must be judged."""
+        return any(other.not_allowed for other in self.items[self.items.index(item) :])
+
     def only(self, items: tuple[str, ...]) -> "Rung":
         """The rung restricted to these items, each as if the items that it needs had passed."""
         chosen = [msgspec.structs.replace(item, needs=[]) for item in self.items if item.id in items]
@@ -121,11 +126,27 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     mutants: Mutants = Mutants()
 
 
+class Allowed(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What allowed.toml holds: what student code may call of torch on a rung where an item has `not_allowed`.
+
+    allowed: place -> names. refused: the other public names of these places, listed so that nothing new goes unseen.
+    modules: patterns of modules that may be called as a whole. passes_on: functions that call what they are given.
+    outside: functions that are not torch's and would get around the list.
+    """
+
+    allowed: dict[str, list[str]] = {}
+    refused: dict[str, list[str]] = {}
+    modules: list[str] = []
+    passes_on: list[str] = []
+    outside: list[str] = []
+
+
 class Course(msgspec.Struct, frozen=True):
     """A course on disk. `root` is the folder that holds milestones/, solutions/ and student_template/."""
 
     root: Path
     config: Config
+    allowed: Allowed = Allowed()
 
     @property
     def milestones(self) -> Path:
@@ -151,6 +172,7 @@ class Course(msgspec.Struct, frozen=True):
             packages=tuple(self.config.jail_packages),
             instruments=instruments if instruments.is_dir() else None,
             operators=self.config.operators,
+            allowed=msgspec.to_builtins(self.allowed),
         )
 
     def rungs(self) -> list[Rung]:
@@ -201,7 +223,8 @@ def read(root: Path = HOME) -> Course:
     path = root / "milestones" / "course.toml"
     if not path.is_file():
         raise UnusableInput(f"{root} is not a course: it has no milestones/course.toml.")
-    return Course(root.resolve(), _decoded(path, Config))
+    allowed = path.with_name("allowed.toml")
+    return Course(root.resolve(), _decoded(path, Config), _decoded(allowed, Allowed) if allowed.exists() else Allowed())
 
 
 def _decoded(path: Path, kind):

@@ -50,7 +50,8 @@ def _shared(course: Course) -> Iterator[tuple[str, Path]]:
     """(name, path) of each file that decides points and evidence on all rungs."""
     for pattern in PARTS:
         yield from _named(ENGINE, pattern)
-    yield "course.toml", course.milestones / "course.toml"
+    for name in ("course.toml", "allowed.toml"):
+        yield name, course.milestones / name
     yield from _named(course.shared, "**/*.py")
 
 

@@ -22,6 +22,7 @@ from autograder.grading.parallel import Lifeline
 from autograder.grading.student import Student, StudentError
 from autograder.grading.verdict import ItemOutcome, RungOutcome, Status
 from autograder.jail import template
+from autograder.jail.inside.faults import NotAllowed
 from autograder.jail.template import Contents, Template
 from autograder.jail.worker import Worker, WorkerLost
 from autograder.report import Report, RungResult
@@ -152,13 +153,16 @@ class Grader:
     def _run(self, rung: Rung, item: Item, student: Student, seed: int, expect: Expect) -> BaseException | None:
         if self._lifeline is not None:
             self._lifeline.within(PATIENCE * item.seconds + STARTING)
+        student.watched = bool(self._course.allowed.allowed) and rung.watched_from(item)
         worker_seed = seeds.worker_seed(seed)
         try:
             student.begin(seed=worker_seed, seconds=item.seconds, names=item.names, not_allowed=item.not_allowed)
         except (StudentError, WorkerLost) as error:
             return error
         ended = self._items.run(rung, item, student, Draw(seed), expect, PATIENCE * item.seconds)
-        if isinstance(ended, TooMuchToCheck):  # it may have been in the middle of a question to the worker
+        refused = isinstance(ended, StudentError) and ended.type == NotAllowed.__name__
+        if refused or isinstance(ended, TooMuchToCheck):
+            # What it made by a refused call must not serve the next item; or it may be in the middle of a question.
             student.close()
         return ended
 

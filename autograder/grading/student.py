@@ -74,6 +74,7 @@ class Student:
     """One submission, for as long as one rung is graded. `open_worker` starts its process, again after each death."""
 
     def __init__(self, open_worker: Callable[[], Worker], open_twin: Callable[[], Worker] | None = None):
+        self.watched = False  # this item or a later one has `not_allowed`
         self._open_worker = open_worker
         self._open_twin = open_twin
         self._worker: Worker | None = None
@@ -106,7 +107,7 @@ class Student:
             self._worker = self._open_worker()
         self._worker.start_item(seconds)
         self._deadline = time.monotonic() + seconds
-        self._request("begin", self._item[0])
+        self._request("begin", self._item[0], self.watched)
 
     def _resolve(self, names: list[str]) -> None:
         """Imports the modules of `names`. One whose import killed a worker is not tried again."""
@@ -142,6 +143,7 @@ class Student:
             if self._open_twin is None:
                 raise RuntimeError("a twin has no twin")
             self._twin = Student(self._open_twin)
+            self._twin.watched = self.watched
             self._twin._item = self._item
             self._twin._ensure_worker(max(0.0, self._deadline - time.monotonic()))
             self._twin._request("forbid", self._item[1])

@@ -39,11 +39,13 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
     packages: what student code can import besides the standard library. instruments: a folder of modules that graders
     may build there, or None. operators: for a forbidden name's last part, patterns of the operators behind it.
+    allowed: what student code may call of torch in a worker that is watched (see inside/allowed.py).
     """
 
     packages: tuple[str, ...]
     instruments: Path | None
     operators: dict[str, list[str]]
+    allowed: dict
 
 
 class JailError(Exception):
@@ -99,6 +101,7 @@ def _arguments(isolated: bool, control_fd: int, contents: Contents) -> str:
             "as_root": os.geteuid() == 0,
             "instruments": instruments,
             "operators": contents.operators,
+            "allowed": contents.allowed,
         }
     )
 

@@ -7,7 +7,10 @@ MAX_MESSAGE = 2000
 
 
 class NotAllowed(RuntimeError):
-    """A library shortcut that the current item forbids."""
+    """A library shortcut that the current item forbids; called in `file`, at `line`, as far as that is known."""
+
+    file: str | None = None
+    line: int | None = None
 
 
 class MissingName(Exception):
@@ -25,6 +28,8 @@ def describe(error: BaseException, folder: str) -> dict:
         file, line = _relative(error.filename, folder) or file, error.lineno
     if isinstance(error, MissingName):
         file = error.file
+    if isinstance(error, NotAllowed) and error.file is not None:
+        file, line = error.file, error.line
     source = linecache.getline(os.path.join(folder, file), line).strip() if file and line else ""
     return {
         "kind": "missing" if isinstance(error, (MissingName, NotImplementedError)) else "raised",

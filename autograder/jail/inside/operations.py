@@ -13,17 +13,19 @@ import faults
 import forbid
 import numpy
 import torch
+import watch
 import wire
 
 
 class Session:
     """One submission in `folder`, and what graders have asked of it so far."""
 
-    def __init__(self, folder: str, instruments: str):
+    def __init__(self, folder: str, instruments: str, listed: watch.Allowed):
         self.folder = folder
         self.instruments = instruments
         self.objects: dict[int, object] = {}
         self.forbidden = forbid.Forbidden()
+        self.watch = watch.Watch(listed, folder, instruments, called)
 
     # values that come and go
 
@@ -61,7 +63,8 @@ class Session:
     # requests
 
     def do(self, operation: str, arguments: list):
-        return getattr(self, f"do_{operation}")(*arguments)
+        with self.watch:
+            return getattr(self, f"do_{operation}")(*arguments)
 
     def find(self, target):
         """The object that a target names: [dotted name, attributes…] or [handle, attributes…]."""
@@ -93,14 +96,18 @@ class Session:
         raise faults.MissingName(f"{file} does not define `{attribute}`", file)
 
     def run(self, function, args, kwargs):
-        return function(*self.local(args), **self.local(kwargs))
+        return called(function, self.local(args), self.local(kwargs))
 
-    def do_begin(self, seed):
-        """Starts an item: the global generators from its seed, nothing forbidden yet."""
+    def do_begin(self, seed, watched):
+        """Starts an item: the global generators from its seed, nothing forbidden yet. `watched`: some item forbids."""
         random.seed(seed)
         numpy.random.seed(seed % 2**32)
         torch.manual_seed(seed)
         self.forbidden.allow_all()
+        if watched:
+            self.watch.start()
+        else:
+            self.watch.stop()
 
     def do_hold(self, target):
         return self.keep(self.find(target))
@@ -151,6 +158,7 @@ class Session:
 
     def do_forbid(self, names):
         self.forbidden.forbid(names)
+        self.watch.forbid(names)
 
     def do_instrument(self, name, args, kwargs):
         spec = importlib.util.spec_from_file_location(
@@ -234,3 +242,8 @@ class Session:
             for name in names
             if "__pycache__" not in root
         )
+
+
+def called(function, args, kwargs):
+    """The result of a call in the student's name: what it calls of torch must be allowed to them."""
+    return function(*args, **kwargs)

@@ -21,6 +21,7 @@ import isolate
 import serve_worker
 import torch
 import torch._dynamo  # the first optimizer or dispatch mode would import it in every worker, for a second
+from allowed import Allowed
 
 CONNECTION_FD, OUTPUT_FD = 3, 4
 DYING_SECONDS = 2.0
@@ -31,6 +32,7 @@ def main() -> None:
     control = socket.socket(fileno=options["control_fd"])
     workers: dict[int, tuple[int, int]] = {}  # number -> (pid to wait for, pid to kill)
     forbid.look_up_kernels(options["operators"])
+    listed = Allowed(options["allowed"])
     warm_up()
     multiprocessing.set_start_method("fork")  # newer Pythons start processes with execve, which workers may not
     control.send(b'{"ready": true}')
@@ -40,7 +42,7 @@ def main() -> None:
             return
         order = json.loads(data)
         if order["do"] == "spawn":
-            answer = spawn(order, descriptors, options, workers)
+            answer = spawn(order, descriptors, options, listed, workers)
         else:
             answer = end(order, options, workers)
         control.send(json.dumps(answer).encode())
@@ -64,12 +66,12 @@ def warm_up() -> None:
         raise RuntimeError("warming up has started threads: a worker forked from here would hang")
 
 
-def spawn(order, descriptors, options, workers) -> dict:
+def spawn(order, descriptors, options, listed, workers) -> dict:
     reader, writer = os.pipe()
     outer = os.fork()
     if outer == 0:
         os.close(reader)
-        guardian(order, descriptors, options, writer)
+        guardian(order, descriptors, options, listed, writer)
     os.close(writer)
     for descriptor in descriptors:
         os.close(descriptor)
@@ -82,7 +84,7 @@ def spawn(order, descriptors, options, workers) -> dict:
     return {"pid": told["pid"]}
 
 
-def guardian(order, descriptors, options, writer) -> None:
+def guardian(order, descriptors, options, listed, writer) -> None:
     """Unshares, forks the worker as process 1 of a new pid namespace, and passes on how it ended."""
     try:
         if options["isolated"]:
@@ -94,14 +96,14 @@ def guardian(order, descriptors, options, writer) -> None:
         os._exit(1)
     if pid == 0:
         os.close(writer)
-        become_worker(order, descriptors, options)
+        become_worker(order, descriptors, options, listed)
     os.write(writer, json.dumps({"pid": pid}).encode())
     isolate.close(opened)
     _, status = os.waitpid(pid, 0)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def become_worker(order, descriptors, options) -> None:
+def become_worker(order, descriptors, options, listed) -> None:
     connection, output = (os.dup2(fd, 100 + i) for i, fd in enumerate(descriptors))
     os.dup2(connection, CONNECTION_FD)
     os.dup2(output, OUTPUT_FD)
@@ -124,7 +126,7 @@ def become_worker(order, descriptors, options) -> None:
         isolate.set_limits(order["limits"] | {"processes": None})
     connection = socket.socket(fileno=CONNECTION_FD)
     try:
-        serve_worker.serve(connection, order["folder"], options["instruments"])
+        serve_worker.serve(connection, order["folder"], options["instruments"], listed)
     except BaseException:
         with contextlib.suppress(BaseException):  # the student may have replaced what this needs
             traceback.print_exc()

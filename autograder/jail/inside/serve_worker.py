@@ -13,9 +13,10 @@ import faults
 import line
 import operations
 import wire
+from allowed import Allowed
 
 
-def serve(connection: socket.socket, folder: str, instruments: str) -> None:
+def serve(connection: socket.socket, folder: str, instruments: str, listed: Allowed) -> None:
     """Answers until the connection closes. The first frame carries the submission's files."""
     ours = line.open_line(connection)
     _, files = ours.read()
@@ -23,7 +24,7 @@ def serve(connection: socket.socket, folder: str, instruments: str) -> None:
     os.chdir(folder)
     sys.path.append(folder)
     connection.sendall(wire.encode([0, True, None]))
-    session = operations.Session(folder, instruments)
+    session = operations.Session(folder, instruments, listed)
     while (request := ours.read()) is not None:
         ours.number = request[0]
         connection.sendall(answer(session, request, folder))
