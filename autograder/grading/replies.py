@@ -34,6 +34,12 @@ def texts(value) -> list[str]:
     return _each(value, lambda part: isinstance(part, str))
 
 
+def content(value) -> bytes:
+    if not isinstance(value, bytes):
+        raise BadReply("the worker sent an answer of the wrong form")
+    return value
+
+
 def tensors(value) -> list:
     """Tensors, or None in the place of one."""
     return _each(value, lambda part: part is None or isinstance(part, torch.Tensor))

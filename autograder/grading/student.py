@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from autograder.grading import replies
+from autograder.grading.files import Files
 from autograder.grading.lent import Instrument, Lent
 from autograder.jail.inside.wire import Handle
 from autograder.jail.worker import BadReply, Worker, WorkerLost
@@ -83,7 +84,7 @@ class Student:
         self._deadline = 0.0
         self._item: tuple[int, list[str]] = (0, [])
         self._lent = Lent()
-        self.files = Files(self)
+        self.files = Files(self._request)
 
     # the life of a worker
 
@@ -177,11 +178,17 @@ class Student:
             target = self._target(value)
             if isinstance(target[0], Handle) and len(target) == 1:
                 return target[0]
-            return self._request("hold", target)._target[0]
+            return self._held(self._request("hold", target))._target[0]
         if isinstance(value, (list, tuple)):
             return [self._outgoing(part) for part in value]
         if isinstance(value, dict):
             return {key: self._outgoing(part) for key, part in value.items()}
+        return value
+
+    def _held(self, value) -> Ref:
+        """A reply that an honest worker always sends as a handle."""
+        if not isinstance(value, Ref):
+            raise BadReply("the worker sent an answer of the wrong form")
         return value
 
     def _target(self, ref: Ref) -> list:
@@ -213,7 +220,7 @@ class Student:
 
         ids = student.put(long_tensor)
         """
-        return self._request("put", self._outgoing(value))
+        return self._held(self._request("put", self._outgoing(value)))
 
     def keep(self, ref: Ref, *args, **kwargs) -> Ref:
         """Calls, and leaves the result over there.
@@ -261,7 +268,7 @@ class Student:
 
         student.generator(draw.seed())
         """
-        return self._request("generator", seed)
+        return self._held(self._request("generator", seed))
 
     def next(self, ref: Ref):
         """The next value of an iterator over there. Raises StopIteration at its end.
@@ -282,7 +289,7 @@ class Student:
         model = student.instrument("table_model", vocab_size, asks=TableModel(tables))
         """
         first = [] if asks is None else [self._lent.lend(asks)]
-        stub = self._request("instrument", name, first + self._outgoing(args), self._outgoing(kwargs))
+        stub = self._held(self._request("instrument", name, first + self._outgoing(args), self._outgoing(kwargs)))
         if asks is not None:
             self._lent.behind[stub._target[0]] = asks
         return stub
@@ -379,31 +386,3 @@ class Forbid:
         worker = self._student._worker
         if worker is not None and worker.alive:
             self._student._request("forbid", self._student._item[1])
-
-
-class Files:
-    """The submission's own folder in the worker, as `student.files`."""
-
-    def __init__(self, student: Student):
-        self._student = student
-
-    def put(self, path: str, data: bytes) -> None:
-        """Writes a file there.
-
-        student.files.put("corpus.txt", b"abc")
-        """
-        self._student._request("file_put", path, data)
-
-    def get(self, path: str) -> bytes:
-        """A file's content.
-
-        notes = student.files.get("notes/architecture.md")
-        """
-        return self._student._request("file_get", path)
-
-    def list(self) -> list[str]:
-        """The paths of all files there, sorted.
-
-        student.files.list()
-        """
-        return replies.texts(self._student._request("file_list"))
