@@ -48,7 +48,7 @@ class Places:
 
     def _find(self, named: list[torch.Tensor], kept: list[torch.Tensor]) -> None:
         """A number and its place change in the same ratio from load to load, scaled and shifted or not."""
-        ratios = _ratio(named)
+        ratios = _ratio(named).nan_to_num(nan=torch.inf)
         order = ratios.argsort()
         wanted = _ratio(kept)
         right = torch.searchsorted(ratios[order], wanted).clamp(1, len(order) - 1)

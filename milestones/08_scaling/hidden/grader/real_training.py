@@ -24,7 +24,7 @@ STEPS = 6
 BETAS = 0.9, 0.95  # TrainConfig's defaults
 # The cosine between two movements of all weights. Adam moves each by about the rate, in the direction of its gradient,
 # so movements that have nothing to do with each other have a cosine near 0.
-SAME_DIRECTION = 0.5
+SAME_DIRECTION = 0.05
 # How far the weights moved, over how far they should.
 SHORTEST, LONGEST = 0.4, 2.5
 LEARNED = 0.4  # share of what the rows say was learned that trusted code must find in the weights
