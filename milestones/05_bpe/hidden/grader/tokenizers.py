@@ -15,7 +15,11 @@ def trained(student, text, vocab_size, special_tokens=()):
 
 def merges_of(expect, student, tokenizer, *, at_most, on=""):
     """Needs at most so many merges, and returns them as [(bytes, bytes)]. on: of which tokenizer, for the labels."""
-    value = student.value(tokenizer.merges)
+    return expect_merges(expect, student.value(tokenizer.merges), at_most=at_most, on=on)
+
+
+def expect_merges(expect, value, *, at_most, on=""):
+    """The same for a value that was read before."""
     expect.need(
         f"merges{on} is a list of pairs of bytes",
         isinstance(value, list) and all(map(_is_pair, value)),

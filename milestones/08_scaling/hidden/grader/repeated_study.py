@@ -28,8 +28,8 @@ TRAINING = {
     "warmup_steps": 4, "weight_decay": 0.1, "grad_clip": 1.0, "eval_interval": 10, "eval_batches": 30, "seed": 4321,
     "device": "cpu",
 }  # fmt: skip
-SHORT = {"steps": 3, "warmup_steps": 1, "eval_interval": 3, "eval_batches": 2}
-FEW = {"train_tokens": 900, "val_tokens": 400}
+FEW = {"train_tokens": 900, "val_tokens": 400, "follows_in_validation": FOLLOWS}
+SLOWEST, FASTEST = 3e-3, 1.2e-2  # learning rates: the losses after a short training differ by more than chance
 OUT = "study_of_the_grader"
 
 
@@ -41,6 +41,14 @@ def chain(draw: Draw, length: int, follows: float) -> torch.Tensor:
         if up[t]:
             ids[t] = (ids[t - 1] + 1) % V
     return torch.tensor(ids, dtype=torch.int64)
+
+
+def short(draw: Draw) -> dict:
+    """Settings of a training that is over soon, at a rate that nobody knows beforehand and that stays the same."""
+    rate = SLOWEST * (FASTEST / SLOWEST) ** float(draw.rand(1))
+    return {
+        "steps": 16, "warmup_steps": 1, "eval_interval": 8, "eval_batches": 2, "max_lr": rate, "min_lr": rate,
+    }  # fmt: skip
 
 
 class Study:
@@ -55,20 +63,22 @@ class Study:
         sizes: list[dict] = SIZES,
         train_tokens: int = 4000,
         val_tokens: int = 1500,
+        follows_in_validation: float = FOLLOWS_IN_VALIDATION,
         **changes,
     ):
         self.student, self.expect = student, expect
         self.sizes = sizes
         self.train_ids = chain(draw, train_tokens, FOLLOWS)
-        self.val_ids = chain(draw, val_tokens, FOLLOWS_IN_VALIDATION)
+        self.val_ids = chain(draw, val_tokens, follows_in_validation)
         self.training = TRAINING | changes
         configs = [config_of(student, size) for size in sizes]
         self.returned = student.train.scaling.run_scaling_study(
-            configs, self.train_ids, self.val_ids, self._train_config(OUT), OUT
+            configs, self.train_ids, self.val_ids, self.train_config(OUT), OUT
         )
 
-    def _train_config(self, out_dir: str) -> Ref:
-        return self.student.keep(self.student.train.loop.TrainConfig, **self.training, out_dir=out_dir)
+    def train_config(self, out_dir: str, **changes) -> Ref:
+        settings = self.training | changes
+        return self.student.keep(self.student.train.loop.TrainConfig, **settings, out_dir=out_dir)
 
     def entries(self, of: str = "the study") -> list[dict]:
         """The study's "sizes", one dict for each size."""
@@ -83,21 +93,30 @@ class Study:
         )
         return found
 
-    def retrain(self, index: int) -> tuple[Ref, list[dict], float]:
-        """One size trained again by the submission's own loop: (model, rows, seconds)."""
-        config = self._train_config(f"{OUT}_again_{index}")
+    def new_model(self, index: int) -> Ref:
+        """The GPT of one size, with the weights that it has in the study before training."""
         size = config_of(self.student, self.sizes[index])
         self.student.instrument("global_random").seed(self.training["seed"])
-        model = self.student.model.transformer.GPT(size)
+        return self.student.model.transformer.GPT(size)
+
+    def retrain(self, index: int) -> tuple[Ref, list[dict], float]:
+        """One size trained again by the submission's own loop: (model, rows, seconds)."""
+        config = self.train_config(f"{OUT}_again_{index}")
+        model = self.new_model(index)
         start = time.perf_counter()
         rows = self.student.train.loop.train(model, self.train_ids, self.val_ids, config)
         return model, rows, time.perf_counter() - start
 
+    def windows(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """x, y (B, T) each: the non-overlapping windows of ids and their targets."""
+        T = self.training["block_size"]
+        number = (len(ids) - 1) // T
+        return ids[: number * T].view(number, T), ids[1 : number * T + 1].view(number, T)
+
     def loss(self, model: Ref, ids: torch.Tensor, what: str) -> float:
         """The model's mean loss over non-overlapping windows of ids, from its logits; `what` it is, for a label."""
-        T = self.training["block_size"]
-        windows = (len(ids) - 1) // T
-        x, y = ids[: windows * T].view(windows, T), ids[1 : windows * T + 1].view(windows, T)
+        x, y = self.windows(ids)
+        windows, T = x.shape
         model.eval()
         returned = model(x)
         logits = returned[0] if isinstance(returned, (list, tuple)) and returned else returned

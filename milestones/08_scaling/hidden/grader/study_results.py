@@ -9,7 +9,8 @@ from autograder.grading.expect import is_close
 
 from .note_reading import numbers
 from .power_laws import FEWEST_FOR_INTERVAL, ends, expect_fitted, is_fitted, line_through
-from .repeated_study import FEW, OUT, SHORT, SIZES, Study, V
+from .real_training import expect_real
+from .repeated_study import FEW, FOLLOWS, OUT, SIZES, Study, V, short
 from .returned_values import as_number, shown
 
 # How many times faster or slower than training again a reported speed may be. Evaluating and writing checkpoints
@@ -33,7 +34,7 @@ def test_study_speed_memory(student, draw, expect):
     steps, batch_size, block_size = 20, 16, 32
     study = Study(
         student, draw, expect, sizes=sizes, steps=steps, batch_size=batch_size, block_size=block_size, eval_batches=1,
-        eval_interval=steps,
+        eval_interval=steps, follows_in_validation=FOLLOWS,
     )  # fmt: skip
     entries = study.entries()
     _, _, seconds = study.retrain(len(sizes) - 1)
@@ -41,6 +42,7 @@ def test_study_speed_memory(student, draw, expect):
     expect_speed(expect, speeds[-1], steps * batch_size * block_size, seconds)
     for number, (entry, size) in enumerate(zip(entries, sizes, strict=True), start=1):
         expect_peak(expect, entry, size, number)
+    expect_real(study, draw)
 
 
 def speed_of(expect, entry, number):
@@ -122,6 +124,7 @@ def test_study_samples(student, draw, expect):
         saw=f"A model trained again finds the last sample surprising: {surprise:.3g} nats per token. Its own text has"
         " about 1.",
     )
+    expect_real(study, draw)
 
 
 def sample_of(expect, entry, number):
@@ -161,7 +164,7 @@ def expect_score(expect, what, given, expected, sample, n, rule):
 def test_study_fit(student, draw, expect):
     """The fit belongs to the reported parameters and losses; three sizes give no interval, five give one."""
     for sizes in (SIZES, [*SIZES, *(size | {"n_layer": 3} for size in SIZES[:2])]):
-        study = Study(student, draw, expect, sizes=sizes, **FEW, **SHORT)
+        study = Study(student, draw, expect, sizes=sizes, **FEW, **short(draw))
         of = f"{len(sizes)} sizes"
         x, y = reported_points(expect, study.entries(of), of)
         fit = study.returned.get("fit")
@@ -183,6 +186,7 @@ def test_study_fit(student, draw, expect):
             rule="The fit's interval must be None for fewer than 5 sizes and a pair (low, high) for 5 or more.",
             saw=f"For {of} the fit's interval is {shown(fit.get('interval', 'missing'))}.",
         )
+    expect_real(study, draw)
 
 
 def reported_points(expect, entries, of):
@@ -211,7 +215,7 @@ def kind_of(given, expected):
 
 def test_study_files(student, draw, expect):
     """study.json is what was returned; report.md has a row for each size with its parameters and val_loss."""
-    study = Study(student, draw, expect, **FEW, **SHORT)
+    study = Study(student, draw, expect, **FEW, **short(draw))
     entries = study.entries()
     written = read_json(expect, file_of(student, expect, "study.json"))
     expect.true(
@@ -233,6 +237,7 @@ def test_study_files(student, draw, expect):
             f" report.md give {told}.",
             evidence=told,
         )
+    expect_real(study, draw)
 
 
 def file_of(student, expect, name):

@@ -5,7 +5,8 @@ import math
 from autograder.grading.expect import is_close
 
 from .layout import expect_count, own_layout
-from .repeated_study import FEW, SHORT, SIZES, Study
+from .real_training import expect_real
+from .repeated_study import FEW, SIZES, Study, short
 from .returned_values import as_number, shown
 
 LOSSES = "train_loss", "val_loss"
@@ -27,7 +28,7 @@ def test_study_conditions(student, draw, expect):
     layout = own_layout(student, expect)
     # Not in the order of their sizes: entries are matched with configurations by position.
     sizes = [SIZES[1], SIZES[0], SIZES[2]]
-    study = Study(student, draw, expect, sizes=sizes, **FEW, **SHORT, accumulation_steps=2)
+    study = Study(student, draw, expect, sizes=sizes, **FEW, **short(draw), accumulation_steps=2)
     entries = study.entries()
     expect_shared(expect, study)
     factors = ("steps", "accumulation_steps", "batch_size", "block_size")
@@ -42,6 +43,7 @@ def test_study_conditions(student, draw, expect):
         expect_count(expect, f"flops_per_token {of}", entry.get("flops_per_token"), layout.flops(size), rule)
         rule = "tokens must be steps x accumulation_steps x batch_size x block_size, the same for each size."
         expect.equal(f"tokens {of}", entry.get("tokens"), tokens, rule=rule)
+    expect_real(study, draw)
 
 
 def expect_shared(expect, study):
@@ -62,6 +64,7 @@ def test_study_curves(student, draw, expect):
     for index, entry in enumerate(study.entries()):
         _, rows, _ = study.retrain(index)
         expect_curve(expect, f"size {index + 1}", entry.get("curve"), rows)
+    expect_real(study, draw)
 
 
 def expect_curve(expect, size, reported, rows):
@@ -125,6 +128,7 @@ def test_study_val_loss(student, draw, expect):
             f" {on_train:.3f} on train_ids: the reported number is {source}.",
             evidence=source,
         )
+    expect_real(study, draw)
 
 
 VALIDATION = "the validation loss"
