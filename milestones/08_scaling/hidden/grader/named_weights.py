@@ -7,10 +7,10 @@ and how the number is kept there: as it is, or scaled or shifted by a constant, 
 import torch
 
 from autograder.grading.draw import Draw
-from autograder.grading.expect import Expect
+from autograder.grading.expect import is_close
 from autograder.grading.student import Ref, Student
 from milestones.hidden.loading import is_bias, load_with_biases
-from milestones.hidden.weights import gpt_weights
+from milestones.hidden.weights import gpt, gpt_loss, gpt_weights
 
 from .layout import config_of
 
@@ -18,9 +18,12 @@ SAME = 1e-9  # relative: what rounding in float64 leaves of two equal ratios
 
 
 class Places:
-    """Where the GPT of `sizes` keeps its named weights. Ends the item if load_weights does not tell."""
+    """Where the GPT of `sizes` keeps its named weights.
 
-    def __init__(self, student: Student, draw: Draw, expect: Expect, sizes: dict):
+    right: whether all numbers have a place, and the GPT computes with them what a GPT computes.
+    """
+
+    def __init__(self, student: Student, draw: Draw, sizes: dict):
         self._student = student
         of_weights = {name: sizes[name] for name in ("vocab_size", "block_size", "n_layer", "n_embd")}
         loads = [gpt_weights(draw, **of_weights, bias=True) for _ in range(3)]
@@ -37,14 +40,16 @@ class Places:
             kept.append(_flat(student.get_parameters(model)))
         self._find(named, kept)
         moving = named[0] != named[1]
-        expect.need(
-            "load_weights puts every weight in a place of its own",
-            bool(self._found[moving].all()),
-            rule="load_weights must put every number that it is given into a parameter of the model; `make grade M=4`"
-            " says more.",
-            saw=f"After load_weights {int((moving & ~self._found).sum()):,} of the {int(moving.sum()):,} numbers are in"
-            " no parameter of the model.",
-        )
+        self.right = bool(self._found[moving].all()) and self._computes(model, load, draw, sizes)
+
+    def _computes(self, model: Ref, load: dict[str, torch.Tensor], draw: Draw, sizes: dict) -> bool:
+        """Whether the model, loaded with these weights, gives the logits and the loss of a GPT."""
+        x, y = (draw.randint(0, sizes["vocab_size"], (2, sizes["block_size"])) for _ in range(2))
+        logits = gpt(x, load, sizes["n_head"])
+        returned = self._student.attempt(model, x, y)
+        if not isinstance(returned, list) or len(returned) != 2:
+            return False
+        return is_close(returned[0], logits, "f32") and is_close(returned[1], gpt_loss(logits, y), "f32")
 
     def _find(self, named: list[torch.Tensor], kept: list[torch.Tensor]) -> None:
         """A number and its place change in the same ratio from load to load, scaled and shifted or not."""
@@ -63,9 +68,9 @@ class Places:
         self._found = torch.zeros(len(ratios), dtype=torch.bool)
         self._found[self._index] = True
 
-    def weights(self, model: Ref) -> dict[str, torch.Tensor]:
-        """The model's weights by name, float64; those that it does not have are 0."""
-        kept = _flat(self._student.get_parameters(model))
+    def named(self, parameters: list[torch.Tensor]) -> dict[str, torch.Tensor]:
+        """A model's parameters by GPT-2's names, float64; those that it does not have are 0."""
+        kept = _flat(parameters)
         flat = torch.zeros(len(self._found), dtype=torch.float64)
         flat[self._index] = (kept[self._at] - self._shift) / self._scale
         parts = flat.split([shape.numel() for shape in self._shapes.values()])
