@@ -178,6 +178,8 @@ class Template:
         }
         self._cgroup = cgroup.granted() if self.isolated else None
         self._living: dict[int, Limits] = {}
+        self._orders = itertools.count(1)
+        self._abandoned: list[int] = []  # workers whose start was broken off; they may be there
         self._log = self._resources.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         with theirs:
             self._process = subprocess.Popen(
@@ -196,6 +198,8 @@ class Template:
 
         As root, each worker gets a user that no other living one has. Raises JailError if the template is gone.
         """
+        while self._abandoned:
+            self.end(self._abandoned.pop(), 0.0)
         number = next(_numbers)
         self._living[number] = limits
         self._bound()
@@ -206,7 +210,11 @@ class Template:
             "uid": _uid(number) if os.geteuid() == 0 else None,
             "folder": folder,
         }
-        answer = self._ask(order, [connection.fileno(), output_fd])
+        try:
+            answer = self._ask(order, [connection.fileno(), output_fd])
+        except BaseException:  # an alarm, too, that gives up on the item
+            self._abandoned.append(number)
+            raise
         if "error" in answer:
             raise JailError(f"the jail could not start a worker: {answer['error']}")
         return number
@@ -227,16 +235,20 @@ class Template:
 
     def _ask(self, order: dict, descriptors: list[int]) -> dict:
         if not self._ready:
-            self._answer(START_SECONDS)
+            self._answer(0, START_SECONDS)
             self._ready = True
+        order["order"] = next(self._orders)
         try:
             socket.send_fds(self._control, [json.dumps(order).encode()], descriptors)
         except OSError:  # closed by the other side
             raise self._gone() from None
-        return self._answer(ANSWER_SECONDS)
+        return self._answer(order["order"], ANSWER_SECONDS)
 
-    def _answer(self, seconds: float) -> dict:
-        """The template's next answer. Raises JailError soon after its death, and after `seconds` of a living one."""
+    def _answer(self, order: int, seconds: float) -> dict:
+        """The template's answer to an order. Raises JailError soon after its death, and after `seconds` of a living one.
+
+        Answers to earlier orders, which somebody was kept from waiting for, are passed over.
+        """
         deadline = time.monotonic() + seconds
         self._control.settimeout(LOOK_SECONDS)
         while True:
@@ -251,7 +263,9 @@ class Template:
             else:
                 if not data:
                     raise self._gone()
-                return json.loads(data)
+                answer = json.loads(data)
+                if answer["order"] == order:
+                    return answer
 
     def _gone(self) -> JailError:
         """The error for a template that died or hangs. It is dead afterwards, so that nobody waits for it again."""

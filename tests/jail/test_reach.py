@@ -155,3 +155,21 @@ def test_a_stopped_template_is_closed_in_bounded_time(jail):
     while os.path.exists(f"/proc/{inner}"):  # it dies with bubblewrap
         assert time.monotonic() - start < 20
         time.sleep(0.05)
+
+
+def test_a_start_that_an_alarm_breaks_off_leaves_the_template_in_order(fresh, monkeypatch):
+    """The answer to the broken order is passed over, and the worker that it started is ended."""
+    files = {"model/__init__.py": b"", "model/own.py": b"def f():\n    return 5\n"}
+
+    def alarm(*_):
+        raise TimeoutError
+
+    Worker(fresh, files, Limits()).close()
+    with monkeypatch.context() as broken:
+        broken.setattr(fresh, "_answer", alarm)
+        with pytest.raises(TimeoutError):
+            Worker(fresh, files, Limits())
+    assert len(fresh._living) == 1
+    with contextlib.closing(Worker(fresh, files, Limits())) as worker:
+        assert worker.request("call", ["model", "own", "f"], [], {}, False, answer=None) == (True, 5)
+        assert len(fresh._living) == 1

@@ -35,7 +35,7 @@ def main() -> None:
     listed = Allowed(options["allowed"])
     warm_up()
     multiprocessing.set_start_method("fork")  # newer Pythons start processes with execve, which workers may not
-    control.send(b'{"ready": true}')
+    control.send(b'{"order": 0}')
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 2)
         if not data:
@@ -45,7 +45,7 @@ def main() -> None:
             answer = spawn(order, descriptors, options, listed, workers)
         else:
             answer = end(order, options, workers)
-        control.send(json.dumps(answer).encode())
+        control.send(json.dumps(answer | {"order": order["order"]}).encode())
 
 
 def warm_up() -> None:
@@ -136,6 +136,8 @@ def become_worker(order, descriptors, options, listed) -> None:
 
 def end(order, options, workers) -> dict:
     """Ends a worker in bounded time, whatever state it and its guardian are in."""
+    if order["number"] not in workers:  # its start was given up before it began
+        return {"exit": 0}
     outer, pid = workers.pop(order["number"])
     status = wait(outer, order["grace"])
     if status is None:  # so the worker is not reaped either, and its pid is still its own
