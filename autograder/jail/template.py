@@ -245,7 +245,7 @@ class Template:
         return self._answer(order["order"], ANSWER_SECONDS)
 
     def _answer(self, order: int, seconds: float) -> dict:
-        """The template's answer to an order. Raises JailError soon after its death, and after `seconds` of a living one.
+        """The template's answer to an order. Raises JailError soon after its death, and after `seconds` if it lives.
 
         Answers to earlier orders, which somebody was kept from waiting for, are passed over.
         """
