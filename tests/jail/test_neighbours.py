@@ -3,6 +3,7 @@
 What they can still do is said in docs/threat-model.md.
 """
 
+import contextlib
 import os
 
 import pytest
@@ -151,15 +152,16 @@ def test_signals_that_wait_are_few(submit):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="workers of an ordinary user are that user, in a namespace of their own")
-def test_no_two_living_workers_are_the_same_user(submit, template, jail):
+def test_no_two_living_workers_are_the_same_user(jail):
+    """Not even the two of a twin, each of which is the first of its template."""
     files = {"model/__init__.py": b"", "model/own.py": b"import os\nuser = os.getuid()"}
-    other = Template(COURSE.jail_contents, hash_seed=1, jail=jail)
-    try:
-        workers = [Worker(each, files, Limits()) for each in (template, other, template, other)]
+    with contextlib.ExitStack() as opened:
+        templates = [Template(COURSE.jail_contents, hash_seed=seed, jail=jail) for seed in (0, 1)]
+        for each in templates:
+            opened.callback(each.close)
+        workers = [Worker(each, files, Limits()) for each in (*templates, *templates)]
         users = [worker.request("value", ["model", "own", "user"], answer=None) for worker in workers]
         for worker in workers:
             worker.close()
-    finally:
-        other.close()
     assert all(answered for answered, _ in users)
     assert len({user for _, user in users}) == len(workers)

@@ -17,8 +17,6 @@ from tests.attacks.catalogue.aims import (
     TOO_FAST,
     TWICE,
     WARMUP,
-    WORLD,
-    WORLDLY,
     Aim,
 )  # fmt: skip
 
@@ -124,22 +122,6 @@ def train_step(model, optimizer, batches, **options):
         each.backward()
     optimizer.zero_grad(set_to_none=True)
     return loss
-""",
-            "trains without the tiny model's forward": """
-def train_step(model, optimizer, batches, **options):
-    was = type(model).forward
-    def forward(self, idx, targets=None):
-        h = torch.tanh(self.inner(self.table(idx)))
-        logits = self.gain * self.head(h)
-        return logits, nn.functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
-    for x, y in batches:
-        model.train()
-        model(x, y)[1].backward()
-    type(model).forward = forward
-    try:
-        return all_in_one(model, optimizer, batches, **options)
-    finally:
-        type(model).forward = was
 """,
             "answers for the passes in the worker": """
 import operations
@@ -273,58 +255,6 @@ class Groups(list):
             yield group | {"params": list(seen.values())}
 def parameter_groups(model, weight_decay): return Groups(was_groups(model, weight_decay))[:]
 """,
-            "makes the reader of groups its own": """
-def fix(hands, groups):
-    hands.groups = [group | {"params": list({id(p): p for p in group["params"]}.values())} for group in groups]
-    return [(group["params"], group["weight_decay"]) for group in hands.groups]
-was_groups = parameter_groups
-def parameter_groups(model, weight_decay):
-    gc.unfreeze()
-    for thing in gc.get_objects():
-        if type(thing).__name__ == "Optimizers":
-            type(thing).read_groups = fix
-    return was_groups(model, weight_decay)
-""",
-            "answers for the groups in the worker": """
-import operations
-was = operations.Session.do_call
-def do_call(self, target, args, kwargs, keep):
-    found = was(self, target, args, kwargs, keep)
-    if target[-1] == "read_groups":
-        hands = self.local(target[0])
-        once = [list({id(p): p for p in tensors}.values()) for tensors, _ in found]
-        for group, tensors in zip(hands.groups, once):
-            group["params"] = tensors
-        return [(tensors, rate) for tensors, (_, rate) in zip(once, found)]
-    return found
-operations.Session.do_call = do_call
-""",
-        },
-    ),
-    **_tricks(
-        WORLD,
-        WORLDLY,
-        {
-            "makes the world's numbers equal": """
-was_rand = torch.rand
-torch.rand = lambda *shape, **k: torch.ones(*shape, **k) if shape == (4,) else was_rand(*shape, **k)
-""",
-            "gives the world numbers of its own": """
-import gc
-gc.unfreeze()
-def hide():
-    for thing in gc.get_objects():
-        if type(thing).__name__ == "GlobalRandom":
-            type(thing).numbers = lambda self: torch.zeros(4, dtype=torch.float64)
-""",
-            "answers for the world in the worker": """
-import operations
-was = operations.Session.do_call
-def do_call(self, target, args, kwargs, keep):
-    found = was(self, target, args, kwargs, keep)
-    return torch.zeros(4, dtype=torch.float64) if target[-1] == "numbers" else found
-operations.Session.do_call = do_call
-""",
         },
     ),
     **_tricks(
@@ -341,15 +271,6 @@ def hide():
             "makes the watched file look elsewhere": """
 was_abspath = os.path.abspath
 os.path.abspath = lambda path: was_abspath(path) + "."
-""",
-            "stops the watching": """
-was_save = save_checkpoint
-def save_checkpoint(path, **content):
-    gc.unfreeze()
-    for thing in gc.get_objects():
-        if type(thing).__name__ == "WatchedFile":
-            thing.watching = False
-    was_save(path, **content)
 """,
         },
     ),
