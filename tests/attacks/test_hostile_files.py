@@ -99,7 +99,7 @@ def test_no_trusted_code_loads_anything_that_could_run():
     runs_code |= {("numpy", "load"), ("np", "load"), ("joblib", "load"), ("dill", "load"), ("shelve", "open")}
     found = []
     for path in sorted([*(ROOT / "autograder").rglob("*.py"), *(ROOT / "milestones").rglob("*.py")]):
-        if {"inside", "instruments", "alternatives"} & set(path.parts):
+        if {"inside", "instruments", "alternatives", "nothing"} & set(path.parts):
             continue
         for call in [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]:
             function = call.func

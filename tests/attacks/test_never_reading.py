@@ -16,7 +16,7 @@ from tests.this_course import COURSE
 
 SECONDS = 2.0  # of an item
 LONGEST = 10.0  # in which it must be over on a busy machine
-LARGE = torch.zeros(1 << 21, dtype=torch.float64)  # 16 MiB: much more than a socket holds
+LARGE = torch.zeros(1 << 20, dtype=torch.float64)  # 8 MiB: much more than a socket holds
 FLOODED = "connection = socket.socket(fileno=os.dup(3))\nconnection.setblocking(True)\nimport wire\n"
 
 CODE = {
