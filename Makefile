@@ -17,7 +17,7 @@ STAMP  := $(VENV)/.installed
 PICK   := $(if $(M),--milestone $(M))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz lint check grade watch data climb grade-class check-course bench bench-class bench-nanogpt
+.PHONY: help setup demo test test-all fuzz lint check grade watch data climb grade-class check-course bench bench-class bench-nanogpt
 
 help: ## List the targets
 	@grep -hE '^[a-zA-Z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-zA-Z%-]+):.*## /\1|/; s/%/N/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ demo: setup ## The whole course in a few minutes: scaffold, reference, grade, tr
 
 test: setup ## Pass the project's own tests
 	@$(VENV)/bin/python -m pytest -n 2 --dist worksteal tests
+
+test-all: test ## Pass all tests: those that take minutes as well (all attacks)
+	@$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m long tests
 
 fuzz: setup ## Make up hostile input for MINUTES: wire, reports, hand-ins
 	@$(VENV)/bin/python -m tests.fuzz $(MINUTES)

@@ -1,22 +1,27 @@
-"""A class of 300, graded in one run that is killed in the middle and goes on: nothing is lost, doubled, or different.
+"""A class of 300, a third of it hostile, killed three times: nothing is lost, doubled, or different for honest members.
 
-    python benchmarks/class_of_300.py            # about ten minutes on two cores
+    python benchmarks/class_of_300.py            # about fifteen minutes on two cores
 
-Rung 2's reference, alternatives, mistakes and attacks, mixed. `ladder grade-class` is killed with SIGKILL when a third
-of the reports is there, and started again. Then every submission is graded alone, with the seed in its report, and the
-two reports must be equal in everything but the time they took.
+Rung 2's reference, alternatives and mistakes, and as many kinds of attacks as there are hostile members. `ladder
+grade-class` is killed with SIGKILL when a quarter, a half and three quarters of the reports are there, and started
+again. Then every honest submission is graded alone, with the seed in its report, and the two reports must be equal in
+everything but the time they took. The peak of each grader process's memory is read from /proc meanwhile.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import multiprocessing
+import re
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -27,31 +32,56 @@ sys.path.insert(0, str(ROOT))
 from autograder import course, submission  # noqa: E402
 from autograder.check_course.subjects import Subjects  # noqa: E402
 from autograder.grading.grader import open_grader  # noqa: E402
-from tests.attacks.catalogue import ATTACKS, CALLED, PREAMBLE  # noqa: E402
+from tests.attacks.catalogue import ATTACKS, CALLED, ON_ONE_ITEM, PREAMBLE  # noqa: E402
 
 COURSE = course.read()
 RUNG, SUBJECTS = COURSE.rung(2), Subjects(COURSE)
 CORES = 2
 
 
-def works(size: int) -> list[dict[str, bytes]]:
-    """Submissions of all kinds in turns, each with a note of its own, so that no two are equal."""
+def works(size: int) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """(student, files): honest ones, right and wrong, and hostile ones, a kind each, in turns; no two are equal."""
     right = itertools.cycle([subject.files for subject in (SUBJECTS.solution(RUNG), *SUBJECTS.alternatives(RUNG))])
     wrong = itertools.cycle([subject.files for _, subject in SUBJECTS.mistakes(RUNG)])
-    codes = list(ATTACKS.values())[::2]  # all of them would be minutes of waiting for those that hang
-    hostile = itertools.cycle(
-        [SUBJECTS.reference | {"model/attention.py": (PREAMBLE + code + CALLED).encode()} for code in codes]
-    )
-    turns = itertools.cycle([right, wrong, wrong, hostile])
-    return [next(next(turns)) | {"notes/name.md": f"student {number}\n".encode()} for number in range(size)]
+    hostile = itertools.cycle(hostile_kinds(size // 3))
+    for number in range(size):
+        kind = ("right", "hostile", "wrong")[number % 3]
+        files = next({"right": right, "wrong": wrong, "hostile": hostile}[kind])
+        yield f"{kind}-{number:03}", files | {"notes/name.md": f"student {number}\n".encode()}
+
+
+def hostile_kinds(number: int) -> list[dict[str, bytes]]:
+    """So many attacks, from everywhere in the catalogue."""
+    mask = "\ndef causal_mask(T, device=None): return attack(T)\n"
+    codes = [code + CALLED for code in ATTACKS.values()] + [code + mask for code in ON_ONE_ITEM.values()]
+    picked = codes[:: max(1, len(codes) // number)][:number]
+    return [
+        SUBJECTS.reference | {"model/attention.py": (PREAMBLE + code).encode("utf-8", "replace")} for code in picked
+    ]
 
 
 def hand_in(folder: Path, size: int) -> None:
-    for number, files in enumerate(works(size)):
+    for student, files in works(size):
         for name, content in files.items():
-            path = folder / f"student-{number:03}" / name
+            path = folder / student / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+
+
+class Memory(threading.Thread):
+    """Reads the peak memory of all grader processes, in MiB, until it is told to stop."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak, self.over = 0, threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.1):
+            for path in Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError, ValueError):  # it ended in between
+                    if b"spawn_main" in (path / "cmdline").read_bytes():
+                        found = re.search(r"VmHWM:\s+(\d+) kB", (path / "status").read_text())
+                        self.peak = max(self.peak, int(found[1]) >> 10 if found else 0)
 
 
 def start(folder: Path, out: Path) -> subprocess.Popen:
@@ -95,33 +125,41 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder, out = Path(scratch) / "class", Path(scratch) / "out"
         hand_in(folder, size)
-        begin = time.perf_counter()
+        memory, begin, kept = Memory(), time.perf_counter(), {}
+        memory.start()
+        for quarter in (1, 2, 3):
+            process = start(folder, out)
+            while len(reports(out)) < size * quarter // 4:
+                assert process.poll() is None, "grade-class ended early"
+                time.sleep(0.05)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kept = reports(out)
+            print(f"killed after {time.perf_counter() - begin:.0f} s with {len(kept)} of {size} reports", flush=True)
         process = start(folder, out)
-        while len(reports(out)) < size // 3:
-            assert process.poll() is None, "grade-class ended early"
-            time.sleep(0.05)
-        process.send_signal(signal.SIGKILL)
         process.wait()
-        kept, first = reports(out), time.perf_counter() - begin
-        print(f"killed after {first:.0f} s with {len(kept)} of {size} reports", flush=True)
-
-        begin = time.perf_counter()
-        process = start(folder, out)
-        process.wait()
-        there, second = reports(out), time.perf_counter() - begin
+        memory.over.set()
+        there, seconds = reports(out), time.perf_counter() - begin
         assert process.returncode == 0
         assert len(there) == size
-        assert all(there[name] == written for name, written in kept.items()), "a finished report was written again"
-        print(f"went on for {second:.0f} s: {size} reports, {(first + second) / size:.2f} s each", flush=True)
+        again = [name for name, written in kept.items() if there[name] != written]
+        # What a grader was busy with when the run was killed, it finishes; the run that goes on may have begun it, too.
+        assert len(again) <= CORES, f"finished reports were written again: {again}"
+        print(f"done after {seconds:.0f} s: {size} reports, {seconds / size:.2f} s each", flush=True)
+        print(f"the largest grader process had {memory.peak} MiB")
 
         begin = time.perf_counter()
-        paths = sorted((out / "reports").glob("[!.]*.json"))
+        paths = sorted((out / "reports").glob("[rw]*.json"))
         with multiprocessing.get_context("spawn").Pool(CORES) as pool:
             parts = [(folder, paths[i::CORES]) for i in range(CORES)]
             found = [line for lines in pool.starmap(different, parts) for line in lines]
         print(f"graded alone in {time.perf_counter() - begin:.0f} s; items that differ: {len(found)}", *found, sep="\n")
-        points = Counter(json.loads(path.read_bytes())["points"] == RUNG.points for path in paths)
-        print(f"{points[True]} with full points, {points[False]} without")
+        full = Counter(
+            path.name.partition("-")[0]
+            for path in (out / "reports").glob("[!.]*.json")
+            if json.loads(path.read_bytes())["points"] == RUNG.points
+        )
+        print(f"with full points: {dict(full)}")
     sys.exit(1 if found else 0)
 
 

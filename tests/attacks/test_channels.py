@@ -10,6 +10,8 @@ from autograder.jail.worker import Worker, WorkerLost
 from tests.attacks.channels import CHANNELS, PREAMBLE, WATCHING
 from tests.this_course import COURSE
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def template(jail):

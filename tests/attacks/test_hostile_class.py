@@ -23,6 +23,8 @@ from autograder.grading import grader
 from autograder.submission import of
 from tests.attacks.catalogue.class_members import CODE, FILES, PREAMBLE, lay_out
 
+pytestmark = pytest.mark.long
+
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny_course"
 SECONDS = 3  # of an item: a member that hangs costs this much for each, and honest code needs it on a busy machine
 MINUTES = 5  # in which the whole class must be graded on a busy machine

@@ -7,6 +7,8 @@ from tests.attacks.catalogue.invented_study import ATTACKS
 from tests.attacks.rungs import part
 from tests.this_course import COURSE, reference
 
+pytestmark = pytest.mark.long
+
 STUDY = [item.id for item in COURSE.rung(8).items if item.id.startswith("study-")]
 RUNG = part(8, STUDY)
 

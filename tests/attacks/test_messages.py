@@ -9,6 +9,8 @@ from tests.attacks.rungs import part
 from tests.attacks.test_one_item import CALLED, SECONDS
 from tests.this_course import reference
 
+pytestmark = pytest.mark.long
+
 RUNG = part(2, ("causal-mask",), seconds=SECONDS)
 
 

@@ -14,6 +14,8 @@ from tests.attacks import memory
 from tests.attacks.catalogue import PREAMBLE
 from tests.this_course import COURSE
 
+pytestmark = pytest.mark.long
+
 SECONDS = 2.0  # of an item
 LONGEST = 10.0  # in which it must be over on a busy machine
 LARGE = torch.zeros(1 << 20, dtype=torch.float64)  # 8 MiB: much more than a socket holds

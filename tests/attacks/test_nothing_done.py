@@ -7,6 +7,8 @@ from tests.attacks.catalogue.nothing_done import ATTACKS
 from tests.attacks.rungs import part
 from tests.this_course import grade, reference
 
+pytestmark = pytest.mark.long
+
 RUNGS = sorted({attack.rung for attack in ATTACKS.values()})
 
 

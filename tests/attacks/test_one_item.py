@@ -15,6 +15,8 @@ from tests.attacks.catalogue import ON_ONE_ITEM, PREAMBLE
 from tests.attacks.rungs import part
 from tests.this_course import reference
 
+pytestmark = pytest.mark.long
+
 SECONDS = 1.0
 LONGEST = 12.0  # the item, its diagnosis, the patience with checking, the ends of two workers, a busy machine
 RUNG = part(2, ("causal-mask",), seconds=SECONDS)

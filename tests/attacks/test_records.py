@@ -9,6 +9,8 @@ from tests.attacks.catalogue import aims, lying_modules, records
 from tests.attacks.rungs import part
 from tests.this_course import COURSE, reference
 
+pytestmark = pytest.mark.long
+
 SECONDS, LONGEST = 3.0, 12.0  # of an item that is lied to; with the patience for checking, on a busy machine
 RUNGS = sorted({aim.rung for aim in [*records.ATTACKS.values(), *lying_modules.ATTACKS.values()]})
 

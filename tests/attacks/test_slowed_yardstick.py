@@ -7,6 +7,8 @@ from tests.attacks.catalogue.slowed_yardstick import ATTACKS, SLOW
 from tests.attacks.rungs import part
 from tests.this_course import reference
 
+pytestmark = pytest.mark.long
+
 RUNG = part(5, ["train-replay", "incremental"])
 
 

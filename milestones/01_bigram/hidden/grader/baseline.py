@@ -126,6 +126,8 @@ def direction(gained):
 
 
 def distance(above):
+    if above > 8:
+        return "beyond all bounds"
     return "near" if above < 0.25 else "far"
 
 

@@ -64,7 +64,7 @@ def test_tiktoken_parity(student, draw, expect):
     merges = merges_of(expect, student, tokenizer, at_most=124)
     ranks = _right_ranks(expect, tokenizer, merges, 380)
     peer = tiktoken.Encoding("student", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={})
-    texts = [*FIXED, *fuzz(draw, 300), prose(draw, 100)]
+    texts = [*FIXED, *fuzz(draw, 900), prose(draw, 100)]
     texts += telling(compounds(draw, merges, 400), merges, each=4)
     right = [peer.encode(text) for text in texts]
     replies = encode_all(student, tokenizer, texts)

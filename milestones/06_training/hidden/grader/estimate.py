@@ -1,6 +1,5 @@
 """Judges estimate_loss in train/loop.py: a mean loss that is right, and a measurement that leaves no trace."""
 
-import contextlib
 from typing import NamedTuple
 
 import torch
@@ -211,9 +210,14 @@ def expect_own_device(student, expect, text):
     """A model on another device gets its batches there."""
     away = stub_of(student)
     away.to("meta")
-    with contextlib.suppress(StudentError):  # a tensor on meta has no data, so reading the loss raises
+    kind = None
+    try:
         estimated(student, away, text.ids, seed=3, batches=1)
+    except StudentError as error:  # a tensor on meta has no data, so reading the loss raises
+        kind = error.type
     devices = sorted({forward["device"] for forward in passes_of(student, away)})
+    if kind == "WireError":  # the stub asked for a pass on the CPU, with weights that have no data to send
+        devices = ["cpu"]
     expect.true(
         "the batches are on the model's device",
         devices in ([], ["meta"]),
