@@ -201,7 +201,7 @@ def _markdown(report: GraderReport) -> str:
     lines = [
         "# How often the grader is wrong",
         "",
-        "Made by `make check-course`, from a clean clone, in one command. `grader-report.json` holds the same figures.",
+        "Made by `make check-course`. `grader-report.json` holds the same figures.",
         "",
         f"- Of {total['mistakes']:.0f} catalogued mistakes, {total['caught_percent']:g} % are caught.",
         f"- {total['named_percent']:g} % of them, and of the {total['ported']:.0f} that were made in alternatives as"
